@@ -1,0 +1,443 @@
+//! [`Ledger`] over a [`Store`]: load, apply a rule of the core, keep, in one transaction.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::store::{Store, Tx};
+use crate::core::chunk::{
+    ChunkLimits, ChunkRange, ChunkRecord, ChunkStatus, Claim, ClaimOutcome, Commit, CommitOutcome,
+    Release, ReleaseOutcome,
+};
+use crate::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
+use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Stop};
+use crate::core::plan::{Plan, SplitTotals};
+use crate::core::spec::JobSpec;
+use crate::core::transitions::{chunk as chunk_rules, job as job_rules};
+use crate::ports::Clock;
+use crate::ports::error::{ErrorClass, PortError, PortResult};
+use crate::ports::ledger::{Created, Held, Ledger};
+
+/// The ledger of one process.
+pub struct EmbeddedLedger<S> {
+    store: S,
+    clock: Arc<dyn Clock>,
+    limits: ChunkLimits,
+}
+
+impl<S: Store> EmbeddedLedger<S> {
+    /// A ledger over `store`.
+    pub fn new(store: S, clock: Arc<dyn Clock>, limits: ChunkLimits) -> Self {
+        EmbeddedLedger {
+            store,
+            clock,
+            limits,
+        }
+    }
+
+    /// The store, for what is not a ledger's business (recovery after a crash of the only process).
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Changes one job; an unknown one is a bug of the caller.
+    async fn with_job<R: Send + 'static>(
+        &self,
+        job_id: &JobId,
+        change: impl FnOnce(&mut JobRecord, u64) -> R + Send + 'static,
+    ) -> PortResult<R> {
+        let (job_id, now_ms) = (job_id.clone(), self.clock.now_ms());
+        self.store
+            .transact(Box::new(move |tx| {
+                let mut job = known_job(tx, &job_id)?;
+                let before = job.clone();
+                let result = change(&mut job, now_ms);
+                if job != before {
+                    tx.put_job(&job)?;
+                }
+                Ok(result)
+            }))
+            .await
+    }
+
+    /// Changes one job while it is live. Of a job that is ending nothing changes any more: its outputs are a function
+    /// of what the ledger holds.
+    async fn with_live_job<R: Send + 'static>(
+        &self,
+        job_id: &JobId,
+        change: impl FnOnce(&mut JobRecord) -> R + Send + 'static,
+    ) -> PortResult<R> {
+        let changed = self.with_job(job_id, move |job, _| job.is_live().then(|| change(job)));
+        changed.await?.ok_or_else(|| over(job_id))
+    }
+
+    /// Changes one chunk and perhaps its job's counters; none: there is no such chunk.
+    async fn with_chunk<R: Send + 'static>(
+        &self,
+        key: &ChunkKey,
+        change: impl FnOnce(&mut JobRecord, &mut ChunkRecord, u64) -> R + Send + 'static,
+    ) -> PortResult<Option<R>> {
+        let (key, now_ms) = (key.clone(), self.clock.now_ms());
+        self.store
+            .transact(Box::new(move |tx| {
+                let Some(mut job) = tx.job(&key.job_id)? else {
+                    return Ok(None);
+                };
+                let Some(mut chunk) = tx.chunk(&key)? else {
+                    return Ok(None);
+                };
+                if job.generation != key.generation {
+                    return Ok(None);
+                }
+                let (job_before, chunk_before) = (job.clone(), chunk.clone());
+                let result = change(&mut job, &mut chunk, now_ms);
+                if chunk != chunk_before {
+                    tx.put_chunk(&key, &chunk)?;
+                }
+                if job != job_before {
+                    tx.put_job(&job)?;
+                }
+                Ok(Some(result))
+            }))
+            .await
+    }
+
+    /// Changes a chunk under a claim.
+    async fn held(
+        &self,
+        claim: &Claim,
+        change: impl FnOnce(&mut JobRecord, &mut ChunkRecord, &Claim, u64) -> bool + Send + 'static,
+    ) -> PortResult<Held> {
+        let owned = claim.clone();
+        let holds = self
+            .with_chunk(&claim.key, move |job, chunk, now_ms| {
+                change(job, chunk, &owned, now_ms)
+            })
+            .await?;
+        Ok(Held::from_bool(holds.unwrap_or(false)))
+    }
+}
+
+fn known_job(tx: &mut dyn Tx, job_id: &JobId) -> PortResult<JobRecord> {
+    tx.job(job_id)?
+        .ok_or_else(|| PortError::bug(format!("job {job_id} is not in the ledger")))
+}
+
+fn over(job_id: &JobId) -> PortError {
+    let what = format!("job {job_id} is ending or over");
+    PortError::new(ErrorClass::LostClaim, what)
+}
+
+fn key_of(job: &JobRecord, chunk: ChunkNo) -> ChunkKey {
+    ChunkKey {
+        job_id: job.job_id.clone(),
+        generation: job.generation,
+        chunk,
+    }
+}
+
+#[async_trait]
+impl<S: Store> Ledger for EmbeddedLedger<S> {
+    async fn create_job(&self, job_id: &JobId, spec: &JobSpec) -> PortResult<Created> {
+        let new = JobRecord::new(job_id.clone(), spec.clone(), self.clock.now_ms());
+        self.store
+            .transact(Box::new(move |tx| {
+                if let Some(known) = tx.job(&new.job_id)? {
+                    return Ok(Created::Exists(Box::new(known)));
+                }
+                tx.put_job(&new)?;
+                Ok(Created::New)
+            }))
+            .await
+    }
+
+    async fn job(&self, job_id: &JobId) -> PortResult<Option<JobRecord>> {
+        let job_id = job_id.clone();
+        self.store
+            .transact(Box::new(move |tx| tx.job(&job_id)))
+            .await
+    }
+
+    async fn list_jobs(&self) -> PortResult<Vec<JobRecord>> {
+        self.store.transact(Box::new(|tx| tx.jobs())).await
+    }
+
+    async fn freeze_plan(&self, job_id: &JobId, plan: &Plan) -> PortResult<Plan> {
+        let plan = plan.clone();
+        self.with_live_job(job_id, move |job| job_rules::freeze_plan(job, plan))
+            .await
+    }
+
+    async fn put_ranges(&self, job_id: &JobId, ranges: &[ChunkRange]) -> PortResult<()> {
+        let (job_id, ranges, now_ms) = (job_id.clone(), ranges.to_vec(), self.clock.now_ms());
+        self.store
+            .transact(Box::new(move |tx| {
+                let mut job = known_job(tx, &job_id)?;
+                if !job.is_live() {
+                    return Err(over(&job_id));
+                }
+                let mut known = std::collections::BTreeMap::new();
+                for range in &ranges {
+                    if let Some(record) = tx.chunk(&key_of(&job, range.chunk))? {
+                        known.insert(range.chunk, record.range);
+                    }
+                }
+                let new = job_rules::new_ranges(&job, &ranges, |chunk| known.get(&chunk).copied())
+                    .map_err(|refused| PortError::permanent_job(refused.to_string()))?;
+                for range in new {
+                    let record = ChunkRecord::new(*range, now_ms);
+                    tx.put_chunk(&key_of(&job, range.chunk), &record)?;
+                }
+                if !new.is_empty() {
+                    job.stored_chunks += new.len() as u32;
+                    tx.put_job(&job)?;
+                }
+                Ok(())
+            }))
+            .await
+    }
+
+    async fn split_complete(&self, job_id: &JobId, totals: &SplitTotals) -> PortResult<()> {
+        let totals = totals.clone();
+        let agrees = self
+            .with_live_job(job_id, move |job| job_rules::split_complete(job, &totals))
+            .await?;
+        if agrees {
+            return Ok(());
+        }
+        Err(PortError::permanent_job(
+            "a second split of the input counted other totals",
+        ))
+    }
+
+    async fn take_sendable(
+        &self,
+        job_id: &JobId,
+        window_chunks: u32,
+        max: u32,
+    ) -> PortResult<Vec<ChunkNo>> {
+        let (job_id, now_ms) = (job_id.clone(), self.clock.now_ms());
+        self.store
+            .transact(Box::new(move |tx| {
+                let mut job = known_job(tx, &job_id)?;
+                let room = job.room_in_window(window_chunks).min(max);
+                let parked = ChunkStatus::Parked.number();
+                let mut taken =
+                    tx.chunks_with_status(&job_id, job.generation, parked, u64::MAX, room)?;
+                let fresh = (room - taken.len() as u32).min(job.stored_chunks - job.sent_upto);
+                taken.extend(tx.chunks(&job_id, job.generation, job.sent_upto, fresh)?);
+                for chunk in &mut taken {
+                    chunk_rules::mark_sent(&mut job.counters, chunk, now_ms);
+                    tx.put_chunk(&key_of(&job, chunk.range.chunk), chunk)?;
+                }
+                job.sent_upto += fresh;
+                if !taken.is_empty() {
+                    tx.put_job(&job)?;
+                }
+                Ok(taken.iter().map(|chunk| chunk.range.chunk).collect())
+            }))
+            .await
+    }
+
+    async fn mark_sent(&self, job_id: &JobId, chunks: &[ChunkNo]) -> PortResult<()> {
+        let (job_id, chunks, now_ms) = (job_id.clone(), chunks.to_vec(), self.clock.now_ms());
+        self.store
+            .transact(Box::new(move |tx| {
+                let job = known_job(tx, &job_id)?;
+                for number in chunks {
+                    let key = key_of(&job, number);
+                    let Some(mut chunk) = tx.chunk(&key)? else {
+                        continue;
+                    };
+                    chunk.touched_ms = now_ms;
+                    tx.put_chunk(&key, &chunk)?;
+                }
+                Ok(())
+            }))
+            .await
+    }
+
+    async fn sweep_list(
+        &self,
+        job_id: &JobId,
+        silent_ms: u64,
+        max: u32,
+    ) -> PortResult<Vec<ChunkNo>> {
+        let (job_id, now_ms) = (job_id.clone(), self.clock.now_ms());
+        self.store
+            .transact(Box::new(move |tx| {
+                let job = known_job(tx, &job_id)?;
+                if !job.is_live() || job.paused.is_some() {
+                    return Ok(Vec::new());
+                }
+                let open = ChunkStatus::Open.number();
+                let upto_ms = now_ms.saturating_sub(silent_ms);
+                let chunks =
+                    tx.chunks_with_status(&job_id, job.generation, open, upto_ms, u32::MAX)?;
+                Ok(chunks
+                    .iter()
+                    .filter(|chunk| chunk.range.chunk < job.sent_upto)
+                    .filter(|chunk| chunk_rules::is_orphan_suspect(chunk, now_ms, silent_ms))
+                    .map(|chunk| chunk.range.chunk)
+                    .take(max as usize)
+                    .collect())
+            }))
+            .await
+    }
+
+    async fn chunks(
+        &self,
+        job_id: &JobId,
+        from: ChunkNo,
+        max: u32,
+    ) -> PortResult<Vec<ChunkRecord>> {
+        let job_id = job_id.clone();
+        self.store
+            .transact(Box::new(move |tx| {
+                let generation = known_job(tx, &job_id)?.generation;
+                tx.chunks(&job_id, generation, from, max)
+            }))
+            .await
+    }
+
+    async fn claim_chunk(
+        &self,
+        key: &ChunkKey,
+        owner: &str,
+        lease_ms: u64,
+    ) -> PortResult<ClaimOutcome> {
+        let (owner, limits) = (owner.to_string(), self.limits);
+        let outcome = self
+            .with_chunk(key, move |job, chunk, now_ms| {
+                chunk_rules::claim(job, chunk, &owner, now_ms, lease_ms, &limits)
+            })
+            .await?;
+        Ok(outcome.unwrap_or(ClaimOutcome::JobOver))
+    }
+
+    async fn renew_claim(&self, claim: &Claim, lease_ms: u64) -> PortResult<Held> {
+        self.held(claim, move |_, chunk, claim, now_ms| {
+            chunk_rules::renew(chunk, claim, now_ms, lease_ms)
+        })
+        .await
+    }
+
+    async fn release_claim(&self, claim: &Claim, how: &Release) -> PortResult<ReleaseOutcome> {
+        let (owned, how, limits) = (claim.clone(), how.clone(), self.limits);
+        let outcome = self
+            .with_chunk(&claim.key, move |job, chunk, now_ms| {
+                chunk_rules::release(&mut job.counters, chunk, &owned, &how, now_ms, &limits)
+            })
+            .await?;
+        Ok(outcome.unwrap_or(ReleaseOutcome::Lost))
+    }
+
+    async fn calls_intended(&self, claim: &Claim, calls: u64) -> PortResult<Held> {
+        self.held(claim, move |_, chunk, claim, _| {
+            chunk_rules::intend_calls(chunk, claim, calls)
+        })
+        .await
+    }
+
+    async fn calls_settled(&self, claim: &Claim, calls: u64) -> PortResult<Held> {
+        self.held(claim, move |_, chunk, claim, _| {
+            chunk_rules::settle_calls(chunk, claim, calls)
+        })
+        .await
+    }
+
+    async fn set_cursor(&self, claim: &Claim, row: Option<RowNo>) -> PortResult<Held> {
+        self.held(claim, move |_, chunk, claim, _| {
+            chunk_rules::set_cursor(chunk, claim, row)
+        })
+        .await
+    }
+
+    async fn commit_chunk(&self, claim: &Claim, commit: &Commit) -> PortResult<CommitOutcome> {
+        let (owned, commit) = (claim.clone(), commit.clone());
+        let outcome = self
+            .with_chunk(&claim.key, move |job, chunk, now_ms| {
+                chunk_rules::commit(job, chunk, &owned, &commit, now_ms)
+            })
+            .await?;
+        Ok(outcome.unwrap_or(CommitOutcome::JobOver))
+    }
+
+    async fn quarantine_chunk(&self, claim: &Claim, reason: &str) -> PortResult<Held> {
+        let reason = reason.to_string();
+        self.held(claim, move |job, chunk, claim, now_ms| {
+            chunk_rules::quarantine(&mut job.counters, chunk, claim, &reason, now_ms)
+        })
+        .await
+    }
+
+    async fn park_chunk(&self, claim: &Claim) -> PortResult<Held> {
+        self.held(claim, move |job, chunk, claim, now_ms| {
+            chunk_rules::park(&mut job.counters, chunk, claim, now_ms)
+        })
+        .await
+    }
+
+    async fn pause(&self, job_id: &JobId, reason: &PauseReason) -> PortResult<bool> {
+        let reason = reason.clone();
+        self.with_job(job_id, move |job, _| job_rules::pause(job, reason))
+            .await
+    }
+
+    async fn resume(&self, job_id: &JobId) -> PortResult<bool> {
+        self.with_job(job_id, move |job, _| job_rules::resume(job))
+            .await
+    }
+
+    async fn set_rates(
+        &self,
+        job_id: &JobId,
+        max_workers: u32,
+        rate_limit: Option<f64>,
+    ) -> PortResult<()> {
+        self.with_job(job_id, move |job, _| {
+            job.spec.max_workers = max_workers;
+            job.spec.rate_limit = rate_limit;
+        })
+        .await
+    }
+
+    async fn stop(&self, job_id: &JobId, stop: &Stop) -> PortResult<bool> {
+        let stop = stop.clone();
+        self.with_job(job_id, move |job, _| job_rules::stop(job, stop))
+            .await
+    }
+
+    async fn elect_finisher(
+        &self,
+        job_id: &JobId,
+        owner: &str,
+        lease_ms: u64,
+    ) -> PortResult<Election> {
+        let owner = owner.to_string();
+        self.with_job(job_id, move |job, now_ms| {
+            job_rules::elect(job, &owner, now_ms, lease_ms)
+        })
+        .await
+    }
+
+    async fn renew_finisher(
+        &self,
+        job_id: &JobId,
+        epoch: Epoch,
+        lease_ms: u64,
+    ) -> PortResult<Held> {
+        self.with_job(job_id, move |job, now_ms| {
+            Held::from_bool(job_rules::renew_finisher(job, epoch, now_ms, lease_ms))
+        })
+        .await
+    }
+
+    async fn end_job(&self, job_id: &JobId, epoch: Epoch, end: &End) -> PortResult<EndOutcome> {
+        let end = end.clone();
+        self.with_job(job_id, move |job, now_ms| {
+            job_rules::end(job, epoch, &end, now_ms)
+        })
+        .await
+    }
+}

@@ -1,0 +1,7 @@
+//! The ledger of one process, over any transactional store: the rules are the core's, a store only loads and keeps.
+
+mod ledger;
+mod store;
+
+pub use ledger::EmbeddedLedger;
+pub use store::{Store, Tx, Work};

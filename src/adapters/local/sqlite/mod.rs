@@ -1,0 +1,127 @@
+//! SQLite: one file for queue and ledger, one for paid answers.
+//!
+//! WAL, so that readers never block; every write in `BEGIN IMMEDIATE`, so that two writers wait and never deadlock
+//! (S27). One connection per file, used on the runtime's threads for blocking work.
+
+mod answers;
+mod queue;
+mod store;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+pub use answers::SqliteAnswers;
+pub use queue::SqliteQueue;
+pub use store::SqliteStore;
+
+use crate::ports::error::{ErrorClass, PortError, PortResult};
+
+/// An open database.
+#[derive(Clone)]
+pub struct Db {
+    connection: Arc<Mutex<Connection>>,
+    /// For error texts.
+    name: Arc<str>,
+}
+
+impl Db {
+    /// Opens or creates the file with `schema` (idempotent statements). `user_version` guards against a file of another
+    /// make: 0 is new, `version` is ours, anything else is refused.
+    ///
+    /// With `sync_every_commit` a commit survives a loss of power; without, it survives the death of the process, and a
+    /// loss of power may take the newest commits but never leaves the file inconsistent (SQLite: synchronous, WAL).
+    pub fn open(
+        path: &Path,
+        schema: &str,
+        version: u32,
+        sync_every_commit: bool,
+    ) -> PortResult<Db> {
+        let name: Arc<str> = path.display().to_string().into();
+        let open = || -> rusqlite::Result<Connection> {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(Duration::from_secs(10))?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            let synchronous = if sync_every_commit { "FULL" } else { "NORMAL" };
+            connection.pragma_update(None, "synchronous", synchronous)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| failed(&name, &error))?;
+        let found: u32 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(|error| failed(&name, &error))?;
+        if found != 0 && found != version {
+            return Err(PortError::permanent_job(format!(
+                "{name} has schema version {found}, this program knows {version}: use the program that made it, or \
+                 another file"
+            )));
+        }
+        let create = format!("BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT;");
+        connection
+            .execute_batch(&create)
+            .map_err(|error| failed(&name, &error))?;
+        Ok(Db {
+            connection: Arc::new(Mutex::new(connection)),
+            name,
+        })
+    }
+
+    /// Runs `work` in one immediate transaction on a thread for blocking work.
+    pub async fn write<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> PortResult<R> + Send + 'static,
+    ) -> PortResult<R> {
+        let db = self.clone();
+        let run = move || {
+            let mut connection = db
+                .connection
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            let tx = connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(|error| failed(&db.name, &error))?;
+            let result = work(&tx)?;
+            tx.commit().map_err(|error| failed(&db.name, &error))?;
+            Ok(result)
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the adapter for blocking work; it is awaited"
+        )]
+        let joined = tokio::task::spawn_blocking(run).await;
+        joined.unwrap_or_else(|error| Err(PortError::bug(format!("a database task died: {error}"))))
+    }
+}
+
+/// An SQLite error as a port's error. SQLite never leaves the outcome open: what is not committed did not happen.
+fn failed(name: &str, error: &rusqlite::Error) -> PortError {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, PermissionDenied, ReadOnly};
+    let class = match error.sqlite_error_code() {
+        Some(NotADatabase | DatabaseCorrupt | PermissionDenied | ReadOnly) => {
+            ErrorClass::PermanentJob
+        }
+        Some(_) => ErrorClass::Transient,
+        None => ErrorClass::Bug,
+    };
+    PortError::new(class, format!("database {name}: {error}"))
+}
+
+/// Adds the name of the statement's purpose to an error inside a transaction.
+fn sql<T>(what: &str, result: rusqlite::Result<T>) -> PortResult<T> {
+    result.map_err(|error| failed(what, &error))
+}
+
+/// A record as JSON text.
+fn to_json<T: serde::Serialize>(record: &T) -> PortResult<String> {
+    serde_json::to_string(record)
+        .map_err(|error| PortError::bug(format!("cannot encode a record: {error}")))
+}
+
+/// A record from JSON text.
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> PortResult<T> {
+    serde_json::from_str(text).map_err(|error| {
+        PortError::permanent_job(format!("a stored record cannot be read: {error}"))
+    })
+}

@@ -1,0 +1,8 @@
+//! Implementations of the ports. Only the binaries and the CLI pick among them.
+//!
+//! Wall time, sleeping, randomness and threads belong here and nowhere else.
+
+pub mod embedded;
+pub mod local;
+pub mod memory;
+pub mod stager;

@@ -1,0 +1,119 @@
+//! Writing a job's outputs. They are a function of the frozen ledger and the chunk files and of nothing else (times
+//! too come from the ledger), so that whoever is elected, however often, writes the same bytes (I6).
+
+mod merge;
+
+use crate::core::identity::sha256_hex;
+use crate::core::job::JobRecord;
+use crate::core::spec::BlobRef;
+use crate::ports::error::{PortError, PortResult};
+use crate::ports::retry::{Backoff, retry};
+use crate::report::html;
+use crate::report::manifest::{Manifest, ManifestEntry};
+use crate::report::summary::Summary;
+use crate::terms::TermTable;
+use crate::worker::load_terms;
+
+use super::AggregatorPorts;
+
+/// Writes everything under the output prefix.
+pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> PortResult<()> {
+    let terms = match load_terms(&*ports.clock, &*ports.blobs, &job.spec).await {
+        // A stopped job must end even if its terms are the cause; here they only lend their wording.
+        Err(error) if job.stopping.is_some() && !error.is_retryable() => TermTable::builtin(),
+        terms => terms?,
+    };
+    let merged = match &job.plan {
+        Some(plan) => merge::merge(ports, job, plan, &terms).await?,
+        // Stopped before there was a plan: nothing but the reason can be said.
+        None => merge::Merged::default(),
+    };
+    let price = ports
+        .models
+        .open(&job.spec, &terms)
+        .ok()
+        .and_then(|model| model.info().price);
+    let summary = Summary::new(job, &merged.stats, price, &terms);
+    summary.check(job, &merged.stats).map_err(|broken| {
+        PortError::bug(format!(
+            "{broken}; nothing is published as complete before it balances"
+        ))
+    })?;
+    let mut outputs = merged.outputs;
+    let json = |value: serde_json::Result<Vec<u8>>| {
+        value.map_err(|error| PortError::bug(format!("cannot encode an output: {error}")))
+    };
+    let mut summary_json = json(serde_json::to_vec_pretty(&summary))?;
+    summary_json.push(b'\n');
+    outputs.push(put(ports, job, "summary.json", &summary_json).await?);
+    outputs.push(put(ports, job, "report.html", html::render(&summary).as_bytes()).await?);
+    let input_sha256 = job
+        .spec
+        .input_version
+        .strip_prefix("sha256:")
+        .unwrap_or_default();
+    let manifest = Manifest {
+        schema_version: 1,
+        job_id: job.job_id.to_string(),
+        status: summary.status,
+        input: ManifestEntry {
+            name: job.spec.input_key.clone(),
+            bytes: input_bytes(ports, job).await,
+            sha256: input_sha256.to_string(),
+        },
+        input_version: job.spec.input_version.clone(),
+        outputs,
+        chunks: merged.chunks,
+    };
+    let mut manifest_json = json(serde_json::to_vec_pretty(&manifest))?;
+    manifest_json.push(b'\n');
+    put(ports, job, "manifest.json", &manifest_json).await?;
+    Ok(())
+}
+
+/// Length of the input; 0 where it is gone (then the job says so elsewhere).
+async fn input_bytes(ports: &AggregatorPorts, job: &JobRecord) -> u64 {
+    match &job.plan {
+        Some(plan) if plan.staged_from.is_none() => plan.source_bytes,
+        _ => match ports.blobs.head(&job.spec.input()).await {
+            Ok(Some(head)) => head.bytes,
+            _ => 0,
+        },
+    }
+}
+
+async fn put(
+    ports: &AggregatorPorts,
+    job: &JobRecord,
+    name: &str,
+    bytes: &[u8],
+) -> PortResult<ManifestEntry> {
+    let blob = job.spec.output(name);
+    retry(&*ports.clock, Backoff::STORAGE, || {
+        ports.blobs.put(&blob, bytes, false)
+    })
+    .await?;
+    Ok(ManifestEntry {
+        name: name.to_string(),
+        bytes: bytes.len() as u64,
+        sha256: sha256_hex(bytes),
+    })
+}
+
+/// Removes the workers' files of an ended job. What cannot be removed is only in the way.
+pub async fn clean_up(ports: &AggregatorPorts, job: &JobRecord) {
+    let prefix = job.spec.output("_work/");
+    let keys = match ports.blobs.list(&prefix.bucket, &prefix.key).await {
+        Ok(keys) => keys,
+        Err(error) => {
+            tracing::warn!(job = %job.job_id, %error, "work files not removed");
+            return;
+        }
+    };
+    for key in keys {
+        let blob = BlobRef::new(&prefix.bucket, key);
+        if let Err(error) = ports.blobs.delete(&blob).await {
+            tracing::warn!(job = %job.job_id, %blob, %error, "work file not removed");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The aggregator: tops up windows, elects itself to finish jobs that are done, sweeps for what was lost.
+//!
+//! It learns of progress from the done queue; what that queue loses, the sweep finds (I4). A job always ends, also
+//! when every process that touched it died (S14).
+
+mod finish;
+mod sweep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::consumer::{Disposition, Handler};
+use crate::core::ids::JobId;
+use crate::core::job::{Election, EndOutcome, JobRecord, Stop};
+use crate::core::messages::DoneMessage;
+use crate::core::transitions::job::verdict;
+use crate::ports::clock::full_jitter;
+use crate::ports::error::{ErrorClass, PortError, PortResult};
+use crate::ports::lease;
+use crate::ports::queue::Received;
+use crate::ports::retry::{Backoff, retry};
+use crate::ports::{Blobs, Clock, Ledger, Models, Queue, Shutdown};
+use crate::splitter::window;
+
+/// What an aggregator needs of the world.
+#[derive(Clone)]
+pub struct AggregatorPorts {
+    /// Time and chance.
+    pub clock: Arc<dyn Clock>,
+    /// Jobs and chunks.
+    pub ledger: Arc<dyn Ledger>,
+    /// Chunk files and outputs.
+    pub blobs: Arc<dyn Blobs>,
+    /// Models by their ids, for their prices.
+    pub models: Arc<dyn Models>,
+    /// Where chunk messages go.
+    pub chunks: Arc<dyn Queue>,
+    /// Where progress is announced.
+    pub done: Arc<dyn Queue>,
+    /// The wish to stop.
+    pub shutdown: Shutdown,
+}
+
+/// How an aggregator behaves.
+#[derive(Debug, Clone)]
+pub struct AggregatorSetup {
+    /// Its name, for elections and logs.
+    pub name: String,
+    /// How long an election lasts unless it is renewed.
+    pub lease: Duration,
+    /// Chunks of a job that may be outstanding in the queue.
+    pub window_chunks: u32,
+    /// Time between two sweeps.
+    pub sweep_every: Duration,
+    /// A chunk that was sent and then neither held nor touched for this long is sent again.
+    pub silent: Duration,
+}
+
+/// An aggregator: a [`Handler`] of done messages, and a sweeper.
+pub struct Aggregator {
+    ports: AggregatorPorts,
+    setup: AggregatorSetup,
+}
+
+impl Aggregator {
+    /// An aggregator.
+    pub fn new(ports: AggregatorPorts, setup: AggregatorSetup) -> Aggregator {
+        Aggregator { ports, setup }
+    }
+
+    /// Removes what workers left of a job that has ended; harmless to say again.
+    pub async fn clean_up(&self, job: &JobRecord) {
+        finish::clean_up(&self.ports, job).await;
+    }
+
+    /// Has a job go on or end, as far as it can.
+    async fn progress(&self, job_id: &JobId) -> PortResult<Disposition> {
+        let ports = &self.ports;
+        let clock = &*ports.clock;
+        let Some(job) = retry(clock, Backoff::STORAGE, || ports.ledger.job(job_id)).await? else {
+            return Ok(Disposition::Delete);
+        };
+        if !job.is_over() && (job.is_done() || job.stopping.is_some()) {
+            return self.finish_if_elected(job_id).await;
+        }
+        window::top_up(
+            clock,
+            &*ports.ledger,
+            &*ports.chunks,
+            job_id,
+            self.setup.window_chunks,
+        )
+        .await?;
+        Ok(Disposition::Delete)
+    }
+
+    async fn finish_if_elected(&self, job_id: &JobId) -> PortResult<Disposition> {
+        let clock = &*self.ports.clock;
+        let owner = format!("{}/{:016x}", self.setup.name, clock.random());
+        let lease_ms = self.setup.lease.as_millis() as u64;
+        let asked = clock.monotonic();
+        // Said again by the same owner, it is elected again under a newer epoch: harmless.
+        let election = retry(clock, Backoff::STORAGE, || {
+            self.ports.ledger.elect_finisher(job_id, &owner, lease_ms)
+        })
+        .await?;
+        let (epoch, job) = match election {
+            Election::Elected { epoch, job } => (epoch, job),
+            Election::Busy { until_ms } => {
+                let left_ms = until_ms.saturating_sub(clock.now_ms());
+                let jitter = full_jitter(clock, Duration::from_secs(2));
+                return Ok(Disposition::Release(
+                    Duration::from_millis(left_ms) + jitter,
+                ));
+            }
+            Election::NotReady | Election::Over => return Ok(Disposition::Delete),
+        };
+        let renew = || self.ports.ledger.renew_finisher(job_id, epoch, lease_ms);
+        let finished = tokio::select! {
+            biased;
+            finished = finish::write_outputs(&self.ports, &job) => finished,
+            () = lease::keep(clock, self.setup.lease, asked + self.setup.lease, renew) => {
+                tracing::warn!(job = %job_id, epoch, "election lost");
+                return Ok(Disposition::Leave);
+            }
+            () = self.ports.shutdown.draining() => {
+                // Outputs are a function of the ledger and the chunk files: whoever is elected next writes the same.
+                return Ok(Disposition::Release(Duration::ZERO));
+            }
+        };
+        if let Err(error) = finished {
+            return self.cannot_finish(job_id, &job, error).await;
+        }
+        let end = verdict(&job);
+        let ended = retry(clock, Backoff::STORAGE, || {
+            self.ports.ledger.end_job(job_id, epoch, &end)
+        })
+        .await?;
+        match ended {
+            EndOutcome::Ended => {
+                tracing::info!(job = %job_id, state = end.name(), "job ended");
+                finish::clean_up(&self.ports, &job).await;
+                Ok(Disposition::Delete)
+            }
+            EndOutcome::AlreadyEnded => Ok(Disposition::Delete),
+            EndOutcome::Fenced => Ok(Disposition::Leave),
+        }
+    }
+
+    /// Outputs that can never be written (a chunk file is gone or damaged, the books do not balance) end the job as
+    /// failed; anything else is tried again.
+    async fn cannot_finish(
+        &self,
+        job_id: &JobId,
+        job: &JobRecord,
+        error: PortError,
+    ) -> PortResult<Disposition> {
+        let is_final = matches!(error.class, ErrorClass::PermanentJob | ErrorClass::Bug);
+        // A job that is being stopped is not stopped again: its outputs are tried for as long as it takes.
+        if !is_final || job.stopping.is_some() {
+            return Err(error);
+        }
+        tracing::error!(job = %job_id, %error, "outputs cannot be written");
+        let stop = Stop::Failed {
+            reason: format!("outputs cannot be written: {}", error.what),
+        };
+        retry(&*self.ports.clock, Backoff::STORAGE, || {
+            self.ports.ledger.stop(job_id, &stop)
+        })
+        .await?;
+        Ok(Disposition::Release(Duration::ZERO))
+    }
+}
+
+#[async_trait]
+impl Handler for Aggregator {
+    async fn handle(&self, message: &Received) -> Disposition {
+        let Ok(parsed) = serde_json::from_str::<DoneMessage>(&message.body) else {
+            tracing::error!(message_id = %message.message_id, "a done message of unknown shape");
+            return Disposition::Release(Duration::from_secs(30));
+        };
+        self.progress(&parsed.progress_of)
+            .await
+            .unwrap_or_else(Disposition::Trouble)
+    }
+}

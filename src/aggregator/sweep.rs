@@ -1,0 +1,69 @@
+//! The slow sweep: finds chunks that nobody has and jobs that nobody finishes (I4).
+
+use crate::core::job::JobRecord;
+use crate::ports::error::PortResult;
+use crate::ports::retry::{Backoff, retry};
+use crate::ports::send::announce;
+use crate::splitter::window;
+
+use super::Aggregator;
+
+/// Suspects that are sent again in one sweep of one job.
+const SUSPECTS_AT_ONCE: u32 = 200;
+
+impl Aggregator {
+    /// Sweeps every now and then until a drain is asked for.
+    pub async fn sweep_until_drained(&self) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.ports.shutdown.draining() => return,
+                () = self.ports.clock.sleep(self.setup.sweep_every) => {}
+            }
+            if let Err(error) = self.sweep().await {
+                tracing::warn!(%error, "sweep not complete; the next one goes on");
+            }
+        }
+    }
+
+    /// Looks once at every job that has not ended.
+    pub async fn sweep(&self) -> PortResult<()> {
+        let ledger = &self.ports.ledger;
+        let jobs = retry(&*self.ports.clock, Backoff::STORAGE, || ledger.list_jobs()).await?;
+        for job in jobs.iter().filter(|job| !job.is_over()) {
+            self.sweep_job(job).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep_job(&self, job: &JobRecord) -> PortResult<()> {
+        let ports = &self.ports;
+        let clock = &*ports.clock;
+        let job_id = &job.job_id;
+        if job.is_done() || job.stopping.is_some() {
+            // Through the queue, so that the work has a heartbeat and a permit like any other.
+            return announce(clock, &*ports.done, job_id).await;
+        }
+        let silent_ms = self.setup.silent.as_millis() as u64;
+        let suspects = retry(clock, Backoff::STORAGE, || {
+            ports.ledger.sweep_list(job_id, silent_ms, SUSPECTS_AT_ONCE)
+        })
+        .await?;
+        if !suspects.is_empty() {
+            tracing::warn!(job = %job_id, chunks = suspects.len(), "sending silent chunks again");
+            window::send_chunks(clock, &*ports.chunks, job, &suspects).await?;
+            retry(clock, Backoff::STORAGE, || {
+                ports.ledger.mark_sent(job_id, &suspects)
+            })
+            .await?;
+        }
+        window::top_up(
+            clock,
+            &*ports.ledger,
+            &*ports.chunks,
+            job_id,
+            self.setup.window_chunks,
+        )
+        .await
+    }
+}

@@ -1,0 +1,173 @@
+//! `annexa corpus build`.
+
+use super::BuildArgs;
+use crate::core::problem::Problem;
+use crate::precedents::corpus::{self, Report};
+use crate::precedents::{self, FOLDS, HeldOut, Precedents, PrecedentsError};
+use crate::terms::TermTable;
+use anyhow::{Context, bail};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// zstd's strongest level that needs no special window on reading.
+const CORPUS_ZSTD_LEVEL: i32 = 19;
+
+/// The corpus file that comes with the program.
+pub(super) const BUILTIN_CORPUS: &[u8] = include_bytes!("../../../data/corpus/reports.csv.zst");
+
+pub(super) fn run(args: &BuildArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut reports = load(args)?;
+    if let Some(path) = &args.corpus_out {
+        let mut plain = Vec::new();
+        corpus::write_corpus(&reports, &mut plain)?;
+        write(path, &zstd::bulk::compress(&plain, CORPUS_ZSTD_LEVEL)?)?;
+        writeln!(
+            out,
+            "corpus    {} reports, {}",
+            reports.len(),
+            path.display()
+        )?;
+    }
+    use_current_codes(&mut reports, &TermTable::builtin());
+    if let Some(path) = &args.counts_out {
+        write(
+            path,
+            label_counts(&reports, &TermTable::builtin()).as_bytes(),
+        )?;
+    }
+    let scored = score(&reports, FOLDS)?;
+    let artifact = precedents::finish(&reports, &scored, &may_be_learnt())?;
+    let model = Precedents::from_bytes(&artifact)?;
+    write(&args.out, &artifact)?;
+    let [products, patients] = Problem::ALL.map(|problem| model.codes(problem).count());
+    writeln!(
+        out,
+        "artifact  {} reports, {products} product and {patients} patient codes, {} bytes, {}",
+        model.reports().len(),
+        artifact.len(),
+        args.out.display()
+    )?;
+    Ok(())
+}
+
+/// The codes that may be learnt as answers: selectable in the built-in table.
+pub(super) fn may_be_learnt() -> impl Fn(Problem, &str) -> bool + Sync {
+    let terms = TermTable::builtin();
+    let sets = Problem::ALL.map(|problem| {
+        terms
+            .selectable(problem)
+            .map(|term| term.code().to_owned())
+            .collect::<BTreeSet<_>>()
+    });
+    move |problem, code| sets[problem as usize].contains(code)
+}
+
+/// Replaces retired codes by those that took their place in the built-in table, where one did; each code then stands once.
+pub(super) fn use_current_codes(reports: &mut [Report], terms: &TermTable) {
+    for codes in reports
+        .iter_mut()
+        .flat_map(|r| [&mut r.product, &mut r.patient])
+    {
+        let mut current: Vec<String> = Vec::with_capacity(codes.len());
+        for code in codes.drain(..) {
+            let term = terms.by_code(&code).and_then(|term| terms.current(term));
+            let code = term.map_or(code, |term| term.code().to_owned());
+            if !current.contains(&code) {
+                current.push(code);
+            }
+        }
+        *codes = current;
+    }
+}
+
+/// Every report's codes by a model that did not see its text. Two folds at a time: the two threads share nothing but the
+/// corpus, and the result does not depend on which is faster.
+pub(super) fn score(reports: &[Report], folds: usize) -> anyhow::Result<Vec<(usize, HeldOut)>> {
+    let fold_of = precedents::folds(reports, folds);
+    let selectable = may_be_learnt();
+    let lane = |first: usize| -> Result<Vec<(usize, HeldOut)>, PrecedentsError> {
+        let mut scored = Vec::new();
+        for held in (first..folds).step_by(2) {
+            scored.extend(precedents::score_fold(
+                reports,
+                &fold_of,
+                held,
+                &selectable,
+            )?);
+        }
+        Ok(scored)
+    };
+    let (even, odd) = std::thread::scope(|scope| {
+        let odd = scope.spawn(|| lane(1));
+        (lane(0), odd.join())
+    });
+    let Ok(odd) = odd else {
+        bail!("a training thread ended by a panic: this is a bug")
+    };
+    let mut scored = even?;
+    scored.extend(odd?);
+    scored.sort_by_key(|(index, _)| *index);
+    Ok(scored)
+}
+
+fn load(args: &BuildArgs) -> anyhow::Result<Vec<Report>> {
+    if let Some(path) = &args.corpus {
+        return read_corpus_file(path);
+    }
+    let (Some(reports), Some(gold)) = (&args.reports, &args.gold) else {
+        bail!("give --corpus FILE, or --reports CSV with --gold CSV");
+    };
+    let mut reports = corpus::join(open(reports)?, open(gold)?)?;
+    if let Some(path) = &args.exclude {
+        let excluded = corpus::texts(open(path)?)?;
+        reports.retain(|report| !excluded.contains(&report.folded_text()));
+    }
+    Ok(reports)
+}
+
+/// Reads a corpus file, compressed or not.
+pub(super) fn read_corpus_file(path: &Path) -> anyhow::Result<Vec<Report>> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    read_corpus_bytes(&bytes).with_context(|| format!("in {}", path.display()))
+}
+
+/// The same from memory.
+pub(super) fn read_corpus_bytes(bytes: &[u8]) -> anyhow::Result<Vec<Report>> {
+    const ZSTD_MARK: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+    Ok(if bytes.starts_with(&ZSTD_MARK) {
+        corpus::read_corpus(zstd::stream::read::Decoder::new(bytes)?)?
+    } else {
+        corpus::read_corpus(bytes)?
+    })
+}
+
+fn open(path: &Path) -> anyhow::Result<impl Read + use<>> {
+    let file = fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    Ok(std::io::BufReader::new(file))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// How many reports carry each code after closing their codes upwards: `code,reports`, first the total.
+fn label_counts(reports: &[Report], terms: &TermTable) -> String {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for report in reports {
+        let mut closed: BTreeSet<&str> = BTreeSet::new();
+        for code in report.product.iter().chain(&report.patient) {
+            closed.insert(code);
+            closed.extend(terms.ancestors(code).iter().map(|term| term.code()));
+        }
+        for code in closed {
+            *counts.entry(code).or_default() += 1;
+        }
+    }
+    let mut csv = format!("code,reports\ntotal,{}\n", reports.len());
+    for (code, count) in counts {
+        csv.push_str(&format!("{code},{count}\n"));
+    }
+    csv
+}

@@ -1,0 +1,86 @@
+//! The command line: parse, compose, run, exit code. Each command has its file; this one knows only their names.
+
+pub mod corpus;
+pub mod evaluate;
+pub mod exit;
+mod generate;
+pub mod run;
+pub mod split;
+pub mod terms;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Codes medical-device incident reports to IMDRF terms.
+///
+/// A CSV of reports goes in; every row comes out with a product problem (Annex A) and a patient problem (Annexes E
+/// and F), with evidence, confidence, cost and an audit trail. Nothing is lost: a row that cannot be coded says why.
+#[derive(Debug, Parser)]
+#[command(
+    name = "annexa",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+#[command(after_help = "Start with: annexa run reports.csv\n\
+    Exit codes: 0 every row has an answer or a stated non-answer, 3 completed with failed rows, 1 the job failed, \
+    4 paused, 64 usage or configuration, 130 interrupted.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Code a CSV of reports on this machine
+    Run(Box<run::RunArgs>),
+    /// Look at how a CSV would be read and cut, without coding
+    Split(split::SplitArgs),
+    /// Search, show and check IMDRF terms
+    #[command(subcommand)]
+    Terms(terms::TermsCommand),
+    /// Compare results with codes that people gave
+    Evaluate(evaluate::EvaluateArgs),
+    /// Build and measure the offline model
+    #[command(subcommand)]
+    Corpus(corpus::CorpusCommand),
+    /// Print shell completions or the man page
+    #[command(subcommand)]
+    Generate(generate::GenerateCommand),
+}
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap's own 2 is overridden for the rest.
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::OK
+            };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    let result = match cli.command {
+        Command::Run(args) => {
+            drop(out);
+            return ExitCode::from(run::run(&args));
+        }
+        Command::Split(args) => split::run(&args, &mut out),
+        Command::Terms(command) => terms::run(&command, &mut out),
+        Command::Evaluate(args) => evaluate::run(&args, &mut out),
+        Command::Corpus(command) => corpus::run(command, &mut out),
+        Command::Generate(command) => generate::run(&command, &mut Cli::command(), &mut out),
+    };
+    let result = result.and_then(|code| {
+        out.flush()?;
+        Ok(code)
+    });
+    ExitCode::from(exit::of(result))
+}

@@ -1,0 +1,154 @@
+//! What is said at the end: a table, some rows as they came out, where the files are, and what to do next.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::RunArgs;
+use super::prepare::Prepared;
+use super::progress::span;
+use crate::core::job::{End, JobRecord, Phase};
+use crate::core::outcome::Outcome;
+use crate::core::problem::Problem;
+use crate::ports::error::PortError;
+
+/// Rows that are shown as examples.
+const SHOWN_ROWS: usize = 3;
+/// Characters of evidence that are shown.
+const SHOWN_CHARS: usize = 70;
+
+/// The end of a run that did the job.
+pub fn table(args: &RunArgs, prepared: &Prepared, job: &JobRecord, took: Duration) {
+    if args.json {
+        return print_summary(prepared.folder.path());
+    }
+    let tally = &job.counters.tally;
+    if let Phase::Ended(End::Failed { reason }) = &job.phase {
+        println!("The job failed: {reason}");
+        println!(
+            "What was done until then is in {}, marked as partial.",
+            prepared.folder.path().display()
+        );
+        return;
+    }
+    if !args.no_text {
+        show_rows(prepared.folder.path());
+    }
+    println!("{:>12}  outcome", "rows");
+    for outcome in Outcome::ALL {
+        println!("{:>12}  {}", tally.of(outcome), outcome.name());
+    }
+    let rate = tally.rows as f64 / took.as_secs_f64().max(0.001);
+    println!(
+        "{:>12}  all, in {} ({rate:.0} rows a second)",
+        tally.rows,
+        span(took)
+    );
+    println!("{:>12}  marked for review", tally.review);
+    println!("{:>12}  US dollars", tally.total_cost().to_string());
+    files(prepared);
+}
+
+/// A run of a job that is over.
+pub fn already_done(args: &RunArgs, prepared: &Prepared, job: &JobRecord) {
+    if args.json {
+        return print_summary(prepared.folder.path());
+    }
+    let rows = job.counters.tally.rows;
+    println!(
+        "This job is {}: {rows} rows. Nothing was done again; --again does the work anew.",
+        job.state()
+    );
+    if let Phase::Ended(End::Failed { reason }) = &job.phase {
+        println!("It failed: {reason}");
+    }
+    files(prepared);
+}
+
+/// A run that was interrupted.
+pub fn interrupted(prepared: &Prepared) {
+    let folder = prepared.folder.path().display();
+    eprintln!("Stopped. What was done is kept in {folder}; the same command goes on from there.");
+}
+
+/// A job that is paused.
+pub fn paused(prepared: &Prepared, job: &JobRecord) {
+    let folder = prepared.folder.path().display();
+    eprintln!(
+        "The job is paused ({:?}). What was done is kept in {folder}; the same command goes on.",
+        job.paused
+    );
+}
+
+/// A run whose surroundings failed.
+pub fn gave_up(prepared: &Prepared, error: &PortError) {
+    let folder = prepared.folder.path().display();
+    eprintln!("annexa: gave up after repeated trouble: {error}");
+    eprintln!(
+        "No row was lost. What was done is kept in {folder}; once the cause is mended, the same command goes on."
+    );
+}
+
+fn files(prepared: &Prepared) {
+    let folder = prepared.folder.path();
+    println!("results   {}", folder.join("results.csv").display());
+    println!("failures  {}", folder.join("failures.csv").display());
+    println!("summary   {}", folder.join("summary.json").display());
+    println!("report    {}", folder.join("report.html").display());
+}
+
+fn print_summary(folder: &Path) {
+    let path = folder.join("summary.json");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => print!("{text}"),
+        Err(error) => eprintln!("annexa: {}: {error}", path.display()),
+    }
+}
+
+/// The first coded rows, so that a newcomer sees what a result is. Nothing is said if they cannot be read: the table
+/// names the file.
+fn show_rows(folder: &Path) {
+    let Ok(file) = File::open(folder.join("results.csv")) else {
+        return;
+    };
+    let mut reader = csv::Reader::from_reader(file);
+    let Ok(headers) = reader.headers().cloned() else {
+        return;
+    };
+    // The last one: ours stand behind the input's.
+    let at = |name: &str| {
+        headers
+            .iter()
+            .enumerate()
+            .filter(|(_, h)| *h == name)
+            .map(|(i, _)| i)
+            .last()
+    };
+    let Some(outcome) = at("outcome") else { return };
+    let coded = reader
+        .records()
+        .filter_map(Result::ok)
+        .filter(|record| record.get(outcome) == Some(Outcome::Coded.name()))
+        .take(SHOWN_ROWS);
+    for record in coded {
+        let get = |name: &str| at(name).and_then(|i| record.get(i)).unwrap_or_default();
+        println!("row {}", get("row"));
+        for problem in Problem::ALL {
+            let field = |name: &str| get(&format!("{}_{name}", problem.column_prefix()));
+            if !field("code").is_empty() {
+                let head = format!("{} {}", field("code"), field("term"));
+                println!("  {:<8} {head} ({})", problem.name(), field("confidence"));
+                println!("           \"{}\"", short(field("evidence")));
+            }
+        }
+    }
+    println!();
+}
+
+fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}

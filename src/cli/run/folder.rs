@@ -1,0 +1,183 @@
+//! The output folder: its lock, the job that owns it, and moving earlier outputs aside.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::core::ids::JobId;
+use crate::core::spec::JobSpec;
+
+/// State of a run: the ledger and the lock. Not part of the results.
+pub const STATE_FOLDER: &str = "_annexa";
+
+/// What a run writes into its folder.
+const OWN_NAMES: [&str; 10] = [
+    "job.json",
+    "results.csv",
+    "results.partial.csv",
+    "failures.csv",
+    "failures.partial.csv",
+    "summary.json",
+    "report.html",
+    "manifest.json",
+    "chunks",
+    "_work",
+];
+
+/// An output folder that only this process works in.
+pub struct OutputFolder {
+    path: PathBuf,
+    /// Held for as long as the run lasts; the system lets go of it when the process dies, however it dies.
+    _lock: File,
+}
+
+/// The job that owns a folder, as `job.json` has it.
+#[derive(Debug, serde::Deserialize)]
+pub struct Owner {
+    /// Its id.
+    pub job_id: JobId,
+    /// Its spec.
+    pub spec: JobSpec,
+}
+
+impl OutputFolder {
+    /// Makes the folder if need be and locks it, so that two runs do not meet.
+    pub fn open(path: &Path) -> anyhow::Result<OutputFolder> {
+        let shown = path.display();
+        if path.exists() && !path.is_dir() {
+            bail!("{shown} is a file: name a folder with --out");
+        }
+        let state = path.join(STATE_FOLDER);
+        fs::create_dir_all(&state)
+            .with_context(|| format!("cannot make the folder {}", state.display()))?;
+        let lock_path = state.join("lock");
+        let lock = File::create(&lock_path)
+            .with_context(|| format!("cannot write {}", lock_path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(OutputFolder {
+                path: path.to_path_buf(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => {
+                bail!(
+                    "another run is at work in {shown}: wait for it, or name another folder with --out"
+                )
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {shown}"))
+            }
+        }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The job that owns it; none: nobody does.
+    pub fn owner(&self) -> anyhow::Result<Option<Owner>> {
+        let path = self.path.join("job.json");
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let owner = serde_json::from_slice(&text).with_context(|| {
+            format!(
+                "{} is not of this program's making: name another folder with --out",
+                path.display()
+            )
+        })?;
+        Ok(Some(owner))
+    }
+
+    /// Names in the folder that a run would write over although no job owns them.
+    pub fn strangers(&self) -> Vec<&'static str> {
+        OWN_NAMES
+            .into_iter()
+            .filter(|name| self.path.join(name).exists())
+            .collect()
+    }
+
+    /// Moves everything of an earlier job into `previous-N`. Nothing is removed.
+    pub fn move_aside(&self) -> anyhow::Result<PathBuf> {
+        let aside = (1u32..)
+            .map(|n| self.path.join(format!("previous-{n}")))
+            .find(|path| !path.exists())
+            .expect("there is always a next number");
+        fs::create_dir(&aside)
+            .with_context(|| format!("cannot make the folder {}", aside.display()))?;
+        for name in OWN_NAMES {
+            let from = self.path.join(name);
+            if from.exists() {
+                fs::rename(&from, aside.join(name))
+                    .with_context(|| format!("cannot move {} aside", from.display()))?;
+            }
+        }
+        // The ledger goes along, but for the lock that is held.
+        let (from, to) = (self.path.join(STATE_FOLDER), aside.join(STATE_FOLDER));
+        fs::create_dir(&to).with_context(|| format!("cannot make the folder {}", to.display()))?;
+        for entry in
+            fs::read_dir(&from).with_context(|| format!("cannot list {}", from.display()))?
+        {
+            let entry = entry?;
+            if entry.file_name() != "lock" {
+                fs::rename(entry.path(), to.join(entry.file_name()))
+                    .with_context(|| format!("cannot move {} aside", entry.path().display()))?;
+            }
+        }
+        Ok(aside)
+    }
+}
+
+/// The folder that is used when none is named: the input's name without ending, plus `-annexa`.
+pub fn default_for(input: &Path) -> PathBuf {
+    let name = input.file_name().unwrap_or_default().to_string_lossy();
+    let mut stem = name.as_ref();
+    for ending in [".gz", ".zst", ".csv", ".tsv", ".txt"] {
+        stem = stem.strip_suffix(ending).unwrap_or(stem);
+    }
+    input.with_file_name(format!("{stem}-annexa"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_folder_is_named_after_the_input() {
+        let of = |input: &str| default_for(Path::new(input)).display().to_string();
+        assert_eq!(of("data/reports.csv"), "data/reports-annexa");
+        assert_eq!(of("reports.csv.gz"), "reports-annexa");
+        assert_eq!(of("reports"), "reports-annexa");
+    }
+
+    #[test]
+    fn two_runs_do_not_meet_in_one_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = OutputFolder::open(folder.path()).unwrap();
+        let second = OutputFolder::open(folder.path()).err().unwrap().to_string();
+        assert!(second.starts_with("another run is at work in"), "{second}");
+        drop(first);
+        OutputFolder::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn what_is_moved_aside_is_all_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = OutputFolder::open(folder.path()).unwrap();
+        fs::write(folder.path().join("results.csv"), "r").unwrap();
+        fs::write(folder.path().join(STATE_FOLDER).join("job.sqlite"), "s").unwrap();
+        let aside = open.move_aside().unwrap();
+        assert_eq!(fs::read_to_string(aside.join("results.csv")).unwrap(), "r");
+        assert_eq!(
+            fs::read_to_string(aside.join(STATE_FOLDER).join("job.sqlite")).unwrap(),
+            "s"
+        );
+        assert!(open.strangers().is_empty());
+        assert!(open.move_aside().unwrap().ends_with("previous-2"));
+    }
+}

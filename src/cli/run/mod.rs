@@ -1,0 +1,135 @@
+//! `annexa run`: the three roles in one process, on SQLite and files. Checks everything before any work, goes on where
+//! an earlier run of the same job stopped, and does nothing twice.
+
+mod args;
+mod closing;
+mod compose;
+mod folder;
+mod models;
+mod prepare;
+mod progress;
+
+pub use args::RunArgs;
+
+use super::exit;
+use crate::core::job::{End, JobRecord, Phase};
+use crate::ports::signals::{self, ShutdownHandle};
+
+/// Runs the command and returns the exit code.
+pub fn run(args: &RunArgs) -> u8 {
+    init_logs();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("annexa: cannot start the runtime: {error}");
+            return exit::FAILED;
+        }
+    };
+    let code = runtime.block_on(run_job(args));
+    // Work that was cut is not waited for: all that is paid for is stored.
+    runtime.shutdown_background();
+    code
+}
+
+/// Logs go to stderr and say nothing unless asked (`ANNEXA_LOG=warn`, `info`, `annexa=debug`).
+fn init_logs() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ANNEXA_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    let format = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second initialisation (several commands in one process, as in tests) is no error.
+    let _ = format.try_init();
+}
+
+async fn run_job(args: &RunArgs) -> u8 {
+    let prepared = match prepare::prepare(args).await {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            for problem in &refusal.problems {
+                eprintln!("annexa: {problem}");
+            }
+            return refusal.code;
+        }
+    };
+    let (handle, shutdown) = signals::shutdown();
+    let run = match compose::Run::open(&prepared, shutdown).await {
+        Ok(run) => run,
+        Err(error) => {
+            eprintln!("annexa: {error}");
+            return exit::FAILED;
+        }
+    };
+    match run.job().await {
+        Ok(job) if job.is_over() => {
+            run.clean_up(&job).await;
+            closing::already_done(args, &prepared, &job);
+            return code_of(&job);
+        }
+        Ok(job) => progress::announce(&prepared, &job),
+        Err(error) => {
+            eprintln!("annexa: {error}");
+            return exit::FAILED;
+        }
+    }
+    let ended = tokio::select! {
+        biased;
+        () = interrupted(&handle) => unreachable!("the second signal ends the process"),
+        ended = run.until_over(&handle) => ended,
+    };
+    match ended {
+        compose::Ended::Over(job) => {
+            closing::table(args, &prepared, &job, run.started());
+            code_of(&job)
+        }
+        compose::Ended::Paused(job) => {
+            closing::paused(&prepared, &job);
+            exit::PAUSED
+        }
+        compose::Ended::Interrupted => {
+            closing::interrupted(&prepared);
+            exit::INTERRUPTED
+        }
+        compose::Ended::GaveUp(error) => {
+            closing::gave_up(&prepared, &error);
+            exit::FAILED
+        }
+    }
+}
+
+/// The first Ctrl-C (or SIGTERM) asks for a drain, the second ends the process at once (S21).
+async fn interrupted(handle: &ShutdownHandle) {
+    next_signal().await;
+    eprintln!(
+        "annexa: stopping; calls in flight are finished and kept (once more to stop at once)"
+    );
+    handle.drain();
+    next_signal().await;
+    std::process::exit(exit::INTERRUPTED.into());
+}
+
+async fn next_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+fn code_of(job: &JobRecord) -> u8 {
+    match &job.phase {
+        Phase::Ended(End::Completed) => exit::OK,
+        Phase::Ended(End::CompletedWithErrors) => exit::FAILED_ROWS,
+        _ => exit::FAILED,
+    }
+}

@@ -1,0 +1,57 @@
+//! The key of a paid answer: a digest of all that shapes it (I8). Two texts with one key would get one answer.
+
+use sha2::{Digest, Sha256};
+
+use crate::core::answer::AnswerKey;
+use crate::core::problem::ProblemType;
+
+/// What shapes the answers of a job besides the texts, digested once.
+#[derive(Debug, Clone)]
+pub struct KeyBase(Sha256);
+
+impl KeyBase {
+    /// From everything that shapes an answer but the text.
+    pub fn new(
+        model_id: &str,
+        prompt_version: &str,
+        terms_sha256: &str,
+        problem: ProblemType,
+    ) -> KeyBase {
+        let mut hasher = Sha256::new();
+        hasher.update(b"annexa answer 1");
+        for part in [model_id, prompt_version, terms_sha256, &problem.to_string()] {
+            // The length before each part: no two lists of parts run together to the same bytes.
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        KeyBase(hasher)
+    }
+
+    /// The key for a text as it is sent.
+    pub fn key(&self, text: &str) -> AnswerKey {
+        let mut hasher = self.0.clone();
+        hasher.update(text);
+        AnswerKey(hasher.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i8_whatever_shapes_an_answer_changes_its_key() {
+        let base = || KeyBase::new("m", "1", "t", ProblemType::Both);
+        let keys = [
+            base().key("x"),
+            base().key("y"),
+            KeyBase::new("m1", "", "t", ProblemType::Both).key("x"),
+            KeyBase::new("m", "2", "t", ProblemType::Both).key("x"),
+            KeyBase::new("m", "1", "u", ProblemType::Both).key("x"),
+            KeyBase::new("m", "1", "t", ProblemType::Patient).key("x"),
+        ];
+        let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
+        assert_eq!(base().key("x"), keys[0]);
+    }
+}

@@ -1,0 +1,5 @@
+//! From a report's text to a trusted answer: what is sent, what is accepted, and under which key an answer is kept.
+
+pub mod key;
+pub mod text;
+pub mod validate;

@@ -1,0 +1,117 @@
+//! A job's identity: a digest of the input's version and of all that shapes answers (DESIGN §6, Identity).
+//!
+//! Rates, workers and cost caps are not in it, so they can change on going on; the same event twice is the same job.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::ids::JobId;
+use super::spec::JobSpec;
+
+/// Hex digits of the digest that stand in the id: 80 bits, far from any collision among one owner's jobs.
+const ID_HEX_DIGITS: usize = 20;
+
+/// What identity is made of, by name: the names serve the message that says what differs.
+fn parts(spec: &JobSpec) -> Vec<(&'static str, Value)> {
+    vec![
+        ("input", json!(spec.input_version)),
+        ("id_column", json!(spec.id_column)),
+        ("text_column", json!(spec.text_column)),
+        ("encoding", json!(spec.encoding)),
+        ("model", json!(spec.model_id)),
+        ("problem_type", json!(spec.problem_type)),
+        ("terms", json!(spec.terms_sha256)),
+        ("prompt_version", json!(spec.prompt_version)),
+        ("batch_size", json!(spec.batch_size)),
+        ("chunk_rows", json!(spec.chunk_rows)),
+        ("max_text_chars", json!(spec.max_text_chars)),
+        ("max_record_bytes", json!(spec.max_record_bytes)),
+        ("review_below", json!(spec.review_below)),
+        ("again", json!(spec.again)),
+    ]
+}
+
+/// The id of the job that `spec` asks for.
+pub fn job_id(spec: &JobSpec) -> JobId {
+    let mut hasher = Sha256::new();
+    hasher.update(b"annexa job 1\n");
+    for (name, value) in parts(spec) {
+        hasher.update(format!("{name}={value}\n"));
+    }
+    JobId(format!("job-{}", &hex(&hasher.finalize())[..ID_HEX_DIGITS]))
+}
+
+/// Names of what makes two specs different jobs, in a fixed order.
+pub fn differences(one: &JobSpec, other: &JobSpec) -> Vec<&'static str> {
+    parts(one)
+        .into_iter()
+        .zip(parts(other))
+        .filter(|((_, a), (_, b))| a != b)
+        .map(|((name, _), _)| name)
+        .collect()
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// SHA-256 of `bytes` in hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::core::problem::ProblemType;
+    use crate::core::spec::defaults;
+
+    /// A spec for tests.
+    pub(crate) fn spec() -> JobSpec {
+        JobSpec {
+            input_bucket: "input".into(),
+            input_key: "reports.csv".into(),
+            input_version: "sha256:00".into(),
+            output_bucket: "output".into(),
+            output_prefix: String::new(),
+            model_id: "precedents".into(),
+            problem_type: ProblemType::Both,
+            batch_size: defaults::BATCH_SIZE,
+            max_workers: defaults::MAX_WORKERS,
+            rate_limit: None,
+            imdrf_bucket: None,
+            imdrf_key: None,
+            terms_sha256: "11".into(),
+            prompt_version: "1".into(),
+            chunk_rows: defaults::CHUNK_ROWS,
+            id_column: None,
+            text_column: None,
+            encoding: None,
+            max_text_chars: defaults::MAX_TEXT_CHARS,
+            max_record_bytes: defaults::MAX_RECORD_BYTES,
+            review_below: None,
+            again: None,
+        }
+    }
+
+    #[test]
+    fn what_shapes_answers_makes_another_job_and_rates_do_not() {
+        let one = spec();
+        let mut other = spec();
+        other.max_workers = 7;
+        other.rate_limit = Some(3.0);
+        other.output_prefix = "elsewhere/".into();
+        assert_eq!(job_id(&one), job_id(&other));
+        other.batch_size = 9;
+        other.input_version = "sha256:ff".into();
+        assert_ne!(job_id(&one), job_id(&other));
+        assert_eq!(differences(&one, &other), ["input", "batch_size"]);
+    }
+}

@@ -1,0 +1,167 @@
+//! Money in whole nano-dollars, and the one rule by which a call's tokens and cost are split over its rows.
+//!
+//! Integers, so that rows plus overhead equal the total to the last nano-dollar (DESIGN §6, §8).
+
+use serde::{Deserialize, Serialize};
+
+/// An amount in nano-USD (10⁻⁹ US dollar).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct NanoUsd(pub u64);
+
+impl NanoUsd {
+    /// Nothing.
+    pub const ZERO: NanoUsd = NanoUsd(0);
+}
+
+impl std::ops::Add for NanoUsd {
+    type Output = NanoUsd;
+    fn add(self, other: NanoUsd) -> NanoUsd {
+        NanoUsd(self.0.saturating_add(other.0))
+    }
+}
+
+impl std::ops::AddAssign for NanoUsd {
+    fn add_assign(&mut self, other: NanoUsd) {
+        *self = *self + other;
+    }
+}
+
+impl std::iter::Sum for NanoUsd {
+    fn sum<I: Iterator<Item = NanoUsd>>(amounts: I) -> NanoUsd {
+        amounts.fold(NanoUsd::ZERO, |total, amount| total + amount)
+    }
+}
+
+impl std::fmt::Display for NanoUsd {
+    /// Dollars with all nine decimals, so that nothing is rounded away.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}.{:09}",
+            self.0 / 1_000_000_000,
+            self.0 % 1_000_000_000
+        )
+    }
+}
+
+/// Price of one token of each kind, in nano-USD: 1 USD per million tokens is 1,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Price {
+    /// Input tokens that are neither read from nor written to the cache.
+    pub input_nano_usd: u64,
+    /// Output tokens.
+    pub output_nano_usd: u64,
+    /// Tokens read from the prompt cache.
+    pub cache_read_nano_usd: u64,
+    /// Tokens written to the prompt cache.
+    pub cache_write_nano_usd: u64,
+}
+
+/// What calls used, in tokens. Cache tokens are not part of `input` (FACTS §1, Converse).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Plain input tokens.
+    pub input_tokens: u64,
+    /// Output tokens.
+    pub output_tokens: u64,
+    /// Tokens read from the prompt cache.
+    pub cache_read_tokens: u64,
+    /// Tokens written to the prompt cache.
+    pub cache_write_tokens: u64,
+}
+
+impl Usage {
+    /// What this use costs at `price`.
+    pub fn cost(&self, price: &Price) -> NanoUsd {
+        NanoUsd(
+            self.input_tokens * price.input_nano_usd
+                + self.output_tokens * price.output_nano_usd
+                + self.cache_read_tokens * price.cache_read_nano_usd
+                + self.cache_write_tokens * price.cache_write_nano_usd,
+        )
+    }
+
+    /// The use of one call split over its rows by `weights` (see [`split`]).
+    pub fn split(&self, weights: &[u64]) -> Vec<Usage> {
+        let input = split(self.input_tokens, weights);
+        let output = split(self.output_tokens, weights);
+        let read = split(self.cache_read_tokens, weights);
+        let write = split(self.cache_write_tokens, weights);
+        (0..weights.len())
+            .map(|i| Usage {
+                input_tokens: input[i],
+                output_tokens: output[i],
+                cache_read_tokens: read[i],
+                cache_write_tokens: write[i],
+            })
+            .collect()
+    }
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Usage) {
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.cache_read_tokens += other.cache_read_tokens;
+        self.cache_write_tokens += other.cache_write_tokens;
+    }
+}
+
+/// Splits `total` in proportion to `weights` by largest remainder: the parts always add up to `total`.
+///
+/// Ties go to the earlier part; without any weight the parts are as equal as they can be.
+pub fn split(total: u64, weights: &[u64]) -> Vec<u64> {
+    if weights.is_empty() {
+        return Vec::new();
+    }
+    let sum: u128 = weights.iter().map(|w| u128::from(*w)).sum();
+    let ones = vec![1; weights.len()];
+    let (weights, sum) = if sum == 0 {
+        (ones.as_slice(), weights.len() as u128)
+    } else {
+        (weights, sum)
+    };
+    let mut parts = Vec::with_capacity(weights.len());
+    let mut remainders = Vec::with_capacity(weights.len());
+    for (i, weight) in weights.iter().enumerate() {
+        let exact = u128::from(total) * u128::from(*weight);
+        parts.push((exact / sum) as u64);
+        remainders.push((std::cmp::Reverse(exact % sum), i));
+    }
+    let left = total - parts.iter().sum::<u64>();
+    remainders.sort_unstable();
+    for (_, i) in remainders.into_iter().take(left as usize) {
+        parts[i] += 1;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn amounts_show_every_nano_dollar() {
+        assert_eq!(NanoUsd(1_234_567_890_123).to_string(), "1234.567890123");
+        assert_eq!(NanoUsd(7).to_string(), "0.000000007");
+    }
+
+    #[test]
+    fn ties_go_to_the_earlier_part() {
+        assert_eq!(split(10, &[1, 1, 1]), [4, 3, 3]);
+        assert_eq!(split(1, &[0, 0]), [1, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn i8_parts_add_up_to_the_total(total in 0u64..1 << 50, weights in prop::collection::vec(0u64..1 << 40, 1..12)) {
+            let parts = split(total, &weights);
+            prop_assert_eq!(parts.len(), weights.len());
+            prop_assert_eq!(parts.iter().sum::<u64>(), total);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What a row got, who answered it, and why a person should look at it.
+
+use serde::{Deserialize, Serialize};
+
+/// What a row ended as. Every input row has exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every asked problem type has a valid code.
+    Coded,
+    /// The model says that the text does not suffice; code columns are empty.
+    Insufficient,
+    /// The report has no text.
+    Empty,
+    /// Could not be coded; the `error` column says why.
+    Failed,
+}
+
+impl Outcome {
+    /// All, in the order of reports.
+    pub const ALL: [Outcome; 4] = [
+        Outcome::Coded,
+        Outcome::Insufficient,
+        Outcome::Empty,
+        Outcome::Failed,
+    ];
+
+    /// The value of the `outcome` column.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Coded => "coded",
+            Outcome::Insufficient => "insufficient",
+            Outcome::Empty => "empty",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
+/// Why a person should read a row: the fixed set of the `review` column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewReason {
+    /// The evidence is not found in the report's text.
+    EvidenceNotFound,
+    /// The primary code's confidence is under the spec's `review_below`.
+    LowConfidence,
+    /// The text was cut to `max_text_chars`.
+    TextTruncated,
+    /// The answer held something that had to be mapped (an older wording, a term in place of a code) or dropped.
+    RepairedAnswer,
+    /// The model says that the text does not suffice.
+    InsufficientInformation,
+    /// The row has no id.
+    EmptyId,
+    /// The record has fewer or more fields than the header.
+    RaggedRow,
+    /// Bytes that are no text were replaced.
+    BadBytesReplaced,
+    /// The record repeats the header, as joined files have it.
+    RepeatedHeader,
+}
+
+impl ReviewReason {
+    /// Every reason, for tables and schemas.
+    pub const ALL: [ReviewReason; 9] = [
+        ReviewReason::EvidenceNotFound,
+        ReviewReason::LowConfidence,
+        ReviewReason::TextTruncated,
+        ReviewReason::RepairedAnswer,
+        ReviewReason::InsufficientInformation,
+        ReviewReason::EmptyId,
+        ReviewReason::RaggedRow,
+        ReviewReason::BadBytesReplaced,
+        ReviewReason::RepeatedHeader,
+    ];
+
+    /// The word that stands in the `review` column.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReviewReason::EvidenceNotFound => "evidence_not_found",
+            ReviewReason::LowConfidence => "low_confidence",
+            ReviewReason::TextTruncated => "text_truncated",
+            ReviewReason::RepairedAnswer => "repaired_answer",
+            ReviewReason::InsufficientInformation => "insufficient_information",
+            ReviewReason::EmptyId => "empty_id",
+            ReviewReason::RaggedRow => "ragged_row",
+            ReviewReason::BadBytesReplaced => "bad_bytes_replaced",
+            ReviewReason::RepeatedHeader => "repeated_header",
+        }
+    }
+}
+
+/// Who answered a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnsweredBy {
+    /// A call to the model that this row paid for.
+    Model,
+    /// An answer that was paid for before, by another row or job.
+    PaidAnswer,
+    /// The offline model.
+    Precedents,
+}
+
+impl AnsweredBy {
+    /// The value of the `answered_by` column.
+    pub fn name(self) -> &'static str {
+        match self {
+            AnsweredBy::Model => "model",
+            AnsweredBy::PaidAnswer => "paid_answer",
+            AnsweredBy::Precedents => "precedents",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_equal_their_serialised_form() {
+        for outcome in Outcome::ALL {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.name());
+        }
+        for reason in ReviewReason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        }
+        for by in [
+            AnsweredBy::Model,
+            AnsweredBy::PaidAnswer,
+            AnsweredBy::Precedents,
+        ] {
+            assert_eq!(serde_json::to_value(by).unwrap(), by.name());
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A job's spec, resolved and frozen at creation: a later change of defaults does not make a second job of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::problem::ProblemType;
+
+/// An object in a bucket. Locally a bucket is a folder that the composition names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BlobRef {
+    /// The bucket.
+    pub bucket: String,
+    /// The key in it.
+    pub key: String,
+}
+
+impl BlobRef {
+    /// Names `key` in `bucket`.
+    pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> BlobRef {
+        BlobRef {
+            bucket: bucket.into(),
+            key: key.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for BlobRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.bucket, self.key)
+    }
+}
+
+/// Everything that was asked for, with all defaults filled in.
+///
+/// Field names are the contract's (DESIGN §6, Job spec).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSpec {
+    /// Where the input lies.
+    pub input_bucket: String,
+    /// The input's key.
+    pub input_key: String,
+    /// The input's version: locally `sha256:` and the hex digest of the file.
+    pub input_version: String,
+    /// Where results go.
+    pub output_bucket: String,
+    /// Under which prefix; empty, or ends with `/`.
+    pub output_prefix: String,
+    /// Who answers.
+    pub model_id: String,
+    /// What is asked.
+    pub problem_type: ProblemType,
+    /// Reports a call.
+    pub batch_size: u32,
+    /// Calls in flight per worker process.
+    pub max_workers: u32,
+    /// Calls a second; none: the lane's quota alone.
+    pub rate_limit: Option<f64>,
+    /// Bucket of the user's own terms; none: the built-in release.
+    pub imdrf_bucket: Option<String>,
+    /// Key of the user's own terms.
+    pub imdrf_key: Option<String>,
+    /// SHA-256 of the terms' content.
+    pub terms_sha256: String,
+    /// Version of prompt, or of the offline model: what shapes answers besides model and terms.
+    pub prompt_version: String,
+    /// Rows a chunk.
+    pub chunk_rows: u32,
+    /// Column of the ids; none: `id`.
+    pub id_column: Option<String>,
+    /// Column of the texts; none: `mdr_text`.
+    pub text_column: Option<String>,
+    /// Encoding of the input; none: UTF-8.
+    pub encoding: Option<String>,
+    /// A longer text is cut at a sentence and flagged.
+    pub max_text_chars: u32,
+    /// A longer record fails.
+    pub max_record_bytes: u64,
+    /// Primary codes under this confidence are marked for review.
+    pub review_below: Option<f64>,
+    /// Set when the same work is done anew on purpose (`--again`).
+    pub again: Option<String>,
+}
+
+impl JobSpec {
+    /// The input.
+    pub fn input(&self) -> BlobRef {
+        BlobRef::new(&self.input_bucket, &self.input_key)
+    }
+
+    /// `name` under the output prefix.
+    pub fn output(&self, name: &str) -> BlobRef {
+        BlobRef::new(&self.output_bucket, format!("{}{name}", self.output_prefix))
+    }
+
+    /// The user's own terms, if any.
+    pub fn terms(&self) -> Option<BlobRef> {
+        Some(BlobRef::new(
+            self.imdrf_bucket.as_ref()?,
+            self.imdrf_key.as_ref()?,
+        ))
+    }
+}
+
+/// What the contract gives where a spec is silent.
+pub mod defaults {
+    /// Reports a call.
+    pub const BATCH_SIZE: u32 = 2;
+    /// Calls in flight per worker process.
+    pub const MAX_WORKERS: u32 = 32;
+    /// Rows a chunk.
+    pub const CHUNK_ROWS: u32 = 100;
+    /// Characters of a text that are sent.
+    pub const MAX_TEXT_CHARS: u32 = 24_000;
+    /// Bytes of a record.
+    pub const MAX_RECORD_BYTES: u64 = 1 << 20;
+    /// Chunks of a job that are outstanding in the queue (DESIGN §2, window).
+    pub const WINDOW_CHUNKS: u32 = 200;
+}

@@ -1,0 +1,21 @@
+//! Annexa codes medical-device incident reports to IMDRF terms.
+//!
+//! Dependencies point inward: `core` knows nothing, `ports` know the core, roles know ports, adapters implement
+//! ports, and only the binaries and `cli` pick adapters.
+
+pub mod adapters;
+pub mod aggregator;
+pub mod cli;
+pub mod coding;
+pub mod consumer;
+pub mod core;
+pub mod evaluate;
+pub mod pacing;
+pub mod ports;
+pub mod precedents;
+pub mod records;
+pub mod report;
+pub mod results;
+pub mod splitter;
+pub mod terms;
+pub mod worker;

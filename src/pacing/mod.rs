@@ -1,0 +1,5 @@
+//! How fast calls may start.
+
+mod rate;
+
+pub use rate::Pacer;

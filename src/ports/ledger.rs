@@ -1,0 +1,153 @@
+//! The ledger: jobs, the chunk index, claims, commits and counters, as operations of the domain.
+//!
+//! Every operation is atomic. An error with `unknown_outcome` may have had its effect: read back (or say the same
+//! again, where that is harmless), then decide (S11). Rules are those of [`crate::core::transitions`].
+
+use async_trait::async_trait;
+
+use super::error::PortResult;
+use crate::core::chunk::{
+    ChunkRange, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome, Release, ReleaseOutcome,
+};
+use crate::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
+use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Stop};
+use crate::core::plan::{Plan, SplitTotals};
+use crate::core::spec::JobSpec;
+
+/// Answer to [`Ledger::create_job`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// It was there, perhaps under other rates; the first spec stands.
+    Exists(Box<JobRecord>),
+}
+
+/// Answer to operations under a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Done; the claim holds.
+    Yes,
+    /// The claim is lost; nothing was done.
+    Lost,
+}
+
+impl Held {
+    /// From "it holds".
+    pub fn from_bool(holds: bool) -> Held {
+        if holds { Held::Yes } else { Held::Lost }
+    }
+}
+
+/// A ledger.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Creates a job, or finds it: harmless to say again.
+    async fn create_job(&self, job_id: &JobId, spec: &JobSpec) -> PortResult<Created>;
+
+    /// A job with its counters; none: there is none.
+    async fn job(&self, job_id: &JobId) -> PortResult<Option<JobRecord>>;
+
+    /// All jobs, newest first.
+    async fn list_jobs(&self) -> PortResult<Vec<JobRecord>>;
+
+    /// Freezes the plan and returns the one that stands. Of a job that is ending or over nothing is changed: this and
+    /// the two below then fail with class `LostClaim`.
+    async fn freeze_plan(&self, job_id: &JobId, plan: &Plan) -> PortResult<Plan>;
+
+    /// Stores ranges that are new and verifies those that are not; a difference is a `PermanentJob` error.
+    async fn put_ranges(&self, job_id: &JobId, ranges: &[ChunkRange]) -> PortResult<()>;
+
+    /// Says that all ranges are stored.
+    async fn split_complete(&self, job_id: &JobId, totals: &SplitTotals) -> PortResult<()>;
+
+    /// Takes up to `max` chunks that should be sent next, within a window of `window_chunks` outstanding ones: parked
+    /// ones of a job that runs, then stored ones never sent. They count as sent from now on, so that the window holds
+    /// whoever else asks; what a crash leaves unsent is found by [`Ledger::sweep_list`]. Empty for a job that is
+    /// paused, stopping or over.
+    async fn take_sendable(
+        &self,
+        job_id: &JobId,
+        window_chunks: u32,
+        max: u32,
+    ) -> PortResult<Vec<ChunkNo>>;
+
+    /// Says that messages for these chunks, taken earlier, were sent again: the sweep leaves them alone for a while.
+    async fn mark_sent(&self, job_id: &JobId, chunks: &[ChunkNo]) -> PortResult<()>;
+
+    /// Up to `max` chunks that were sent, are open, and that nobody has held or touched for `silent_ms` (I4).
+    async fn sweep_list(
+        &self,
+        job_id: &JobId,
+        silent_ms: u64,
+        max: u32,
+    ) -> PortResult<Vec<ChunkNo>>;
+
+    /// Up to `max` chunk records from number `from` on, in order.
+    async fn chunks(&self, job_id: &JobId, from: ChunkNo, max: u32)
+    -> PortResult<Vec<ChunkRecord>>;
+
+    /// Asks for the right to a chunk for `lease_ms`. An unknown chunk of a known job is `JobOver`.
+    async fn claim_chunk(
+        &self,
+        key: &ChunkKey,
+        owner: &str,
+        lease_ms: u64,
+    ) -> PortResult<ClaimOutcome>;
+
+    /// Extends a claim to `lease_ms` from now.
+    async fn renew_claim(&self, claim: &Claim, lease_ms: u64) -> PortResult<Held>;
+
+    /// Gives a claim back.
+    async fn release_claim(&self, claim: &Claim, how: &Release) -> PortResult<ReleaseOutcome>;
+
+    /// Notes that `calls` paid calls are about to start; on `Lost` they must not.
+    async fn calls_intended(&self, claim: &Claim, calls: u64) -> PortResult<Held>;
+
+    /// Notes that the answers of `calls` intended calls are stored.
+    async fn calls_settled(&self, claim: &Claim, calls: u64) -> PortResult<Held>;
+
+    /// Sets an isolated chunk's cursor.
+    async fn set_cursor(&self, claim: &Claim, row: Option<RowNo>) -> PortResult<Held>;
+
+    /// Makes a chunk's rows final and moves the job's counters in one transaction. Saying the same again is harmless.
+    async fn commit_chunk(&self, claim: &Claim, commit: &Commit) -> PortResult<CommitOutcome>;
+
+    /// Gives a chunk up; its rows will be written as failed for `reason`.
+    async fn quarantine_chunk(&self, claim: &Claim, reason: &str) -> PortResult<Held>;
+
+    /// Sets a chunk aside until its job goes on.
+    async fn park_chunk(&self, claim: &Claim) -> PortResult<Held>;
+
+    /// Sets a live job aside; false: it is not live.
+    async fn pause(&self, job_id: &JobId, reason: &PauseReason) -> PortResult<bool>;
+
+    /// Lets a paused job go on; false: it was not paused.
+    async fn resume(&self, job_id: &JobId) -> PortResult<bool>;
+
+    /// Changes what may change about a job: calls in flight per worker process, calls a second.
+    async fn set_rates(
+        &self,
+        job_id: &JobId,
+        max_workers: u32,
+        rate_limit: Option<f64>,
+    ) -> PortResult<()>;
+
+    /// Has a job end before all is done (failure or cancel); false: it is past that.
+    async fn stop(&self, job_id: &JobId, stop: &Stop) -> PortResult<bool>;
+
+    /// Asks for the right to write a job's outputs for `lease_ms`.
+    async fn elect_finisher(
+        &self,
+        job_id: &JobId,
+        owner: &str,
+        lease_ms: u64,
+    ) -> PortResult<Election>;
+
+    /// Extends a finisher's right.
+    async fn renew_finisher(&self, job_id: &JobId, epoch: Epoch, lease_ms: u64)
+    -> PortResult<Held>;
+
+    /// Ends a job under a finisher's epoch (I6).
+    async fn end_job(&self, job_id: &JobId, epoch: Epoch, end: &End) -> PortResult<EndOutcome>;
+}

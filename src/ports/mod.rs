@@ -1,0 +1,27 @@
+//! What the roles need of the world, as traits whose doc comments are the contract.
+//!
+//! Adapters implement them, roles call them, only the binaries and the CLI pick adapters. One conformance suite per
+//! port (`tests/conformance`) runs on every adapter.
+
+pub mod answers;
+pub mod blobs;
+pub mod clock;
+pub mod error;
+pub mod lease;
+pub mod ledger;
+pub mod model;
+pub mod queue;
+pub mod retry;
+pub mod send;
+pub mod signals;
+pub mod stager;
+
+pub use answers::Answers;
+pub use blobs::Blobs;
+pub use clock::Clock;
+pub use error::{ErrorClass, PortError};
+pub use ledger::Ledger;
+pub use model::{Model, Models};
+pub use queue::Queue;
+pub use signals::Shutdown;
+pub use stager::Stager;

@@ -1,0 +1,97 @@
+//! Whoever answers reports: a model behind a service, or the offline one.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::error::PortResult;
+use crate::core::money::{Price, Usage};
+use crate::core::outcome::AnsweredBy;
+use crate::core::problem::ProblemType;
+
+/// What is fixed about a model for a whole job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelInfo {
+    /// Its id, for the `model` column.
+    pub model_id: String,
+    /// Version of the prompt, or of the offline model, for the `prompt_version` column.
+    pub prompt_version: String,
+    /// What its rows say in `answered_by`.
+    pub answered_by: AnsweredBy,
+    /// Price of its tokens; none: unknown.
+    pub price: Option<Price>,
+    /// Whether answers cost something, so that they are kept and calls are booked before they start (I8).
+    pub is_paid: bool,
+    /// The same request always gets the same answer: asking again cannot mend anything.
+    pub answers_repeat: bool,
+}
+
+/// One report in a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incident {
+    /// The text as it is sent.
+    pub text: String,
+    /// What was wrong with the answer before, when it is asked again.
+    pub fault: Option<String>,
+}
+
+/// One call. Structured, not text: how it is worded is the adapter's business.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// What is asked.
+    pub problem_type: ProblemType,
+    /// The reports; the answer's `index` counts them from 0.
+    pub incidents: Vec<Incident>,
+    /// The most output tokens.
+    pub max_tokens: u32,
+}
+
+/// Why a model stopped (FACTS §1; `Other` keeps the service's word).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopReason {
+    /// It called the tool.
+    ToolUse,
+    /// It ended its turn.
+    EndTurn,
+    /// The output was cut at `max_tokens`.
+    MaxTokens,
+    /// It declined.
+    Refusal,
+    /// Anything else.
+    Other(String),
+}
+
+/// What came back. Nothing in it is trusted before it was validated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Why it stopped.
+    pub stop: StopReason,
+    /// The tool's input as it came; none: no tool was called.
+    pub tool_input: Option<serde_json::Value>,
+    /// What it used.
+    pub usage: Usage,
+    /// How long it took.
+    pub latency: Duration,
+    /// The service's id of the call.
+    pub request_id: String,
+}
+
+/// A model.
+#[async_trait]
+pub trait Model: Send + Sync {
+    /// What is fixed about it.
+    fn info(&self) -> &ModelInfo;
+
+    /// Asks once; retries are the caller's. A future that is dropped may still have been paid for.
+    async fn answer(&self, request: &Request) -> PortResult<Answer>;
+}
+
+/// Opens models for jobs.
+pub trait Models: Send + Sync {
+    /// The model that `spec` names, answering from `terms`. Errors are `PermanentJob` and say what to do.
+    fn open(
+        &self,
+        spec: &crate::core::spec::JobSpec,
+        terms: &std::sync::Arc<crate::terms::TermTable>,
+    ) -> PortResult<std::sync::Arc<dyn Model>>;
+}

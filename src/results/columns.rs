@@ -1,0 +1,130 @@
+//! Which columns a result has, and where.
+
+use crate::core::problem::{Problem, ProblemType};
+
+/// What each asked problem type gets, behind its prefix.
+const OF_PROBLEM: [&str; 7] = [
+    "code",
+    "term",
+    "path",
+    "confidence",
+    "evidence",
+    "rationale",
+    "supporting",
+];
+
+/// What every row gets behind the problems.
+const OF_ROW: [&str; 13] = [
+    "sufficient_information",
+    "text_truncated",
+    "answered_by",
+    "model",
+    "prompt_version",
+    "attempts",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cost_usd",
+    "request_id",
+    "error",
+];
+
+/// The columns of a job's results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultColumns {
+    names: Vec<String>,
+    own_from: usize,
+    problem_type: ProblemType,
+}
+
+impl ResultColumns {
+    /// The input's columns, then ours. Ours take the prefix `annexa_` where the input has one of that name.
+    pub fn new(input_columns: &[String], problem_type: ProblemType) -> ResultColumns {
+        let mut names = input_columns.to_vec();
+        for own in own_names(problem_type) {
+            let mut name = own;
+            while input_columns.contains(&name) {
+                name.insert_str(0, "annexa_");
+            }
+            names.push(name);
+        }
+        ResultColumns {
+            names,
+            own_from: input_columns.len(),
+            problem_type,
+        }
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many columns the input has.
+    pub fn input_columns(&self) -> usize {
+        self.own_from
+    }
+
+    /// What was asked.
+    pub fn problem_type(&self) -> ProblemType {
+        self.problem_type
+    }
+
+    /// Position of one of our columns by its plain name, from 0.
+    pub fn own(&self, name: &str) -> Option<usize> {
+        let at = own_names(self.problem_type).position(|own| own == name)?;
+        Some(self.own_from + at)
+    }
+
+    /// Position of a problem's column (`code`, `term`, ...), from 0.
+    pub fn of_problem(&self, problem: Problem, field: &str) -> Option<usize> {
+        self.own(&format!("{}_{field}", problem.column_prefix()))
+    }
+}
+
+fn own_names(problem_type: ProblemType) -> impl Iterator<Item = String> {
+    let first = ["row", "outcome", "review"].into_iter().map(str::to_string);
+    let problems = problem_type.problems().iter().flat_map(|problem| {
+        OF_PROBLEM
+            .iter()
+            .map(|field| format!("{}_{field}", problem.column_prefix()))
+    });
+    first
+        .chain(problems)
+        .chain(OF_ROW.into_iter().map(str::to_string))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_are_those_of_the_contract() {
+        let input = vec!["id".to_string(), "mdr_text".to_string()];
+        let columns = ResultColumns::new(&input, ProblemType::Patient);
+        let contract = "id mdr_text row outcome review patient_problem_code patient_problem_term \
+            patient_problem_path patient_problem_confidence patient_problem_evidence \
+            patient_problem_rationale patient_problem_supporting sufficient_information \
+            text_truncated answered_by model prompt_version attempts input_tokens output_tokens \
+            cache_read_tokens cache_write_tokens cost_usd request_id error";
+        assert_eq!(columns.names().join(" "), contract);
+    }
+
+    #[test]
+    fn ours_give_way_to_the_inputs_names() {
+        let input: Vec<String> = ["id", "row", "annexa_row", "error"]
+            .map(String::from)
+            .into();
+        let columns = ResultColumns::new(&input, ProblemType::Both);
+        assert_eq!(
+            columns.names()[columns.own("row").unwrap()],
+            "annexa_annexa_row"
+        );
+        assert_eq!(
+            columns.names()[columns.own("error").unwrap()],
+            "annexa_error"
+        );
+        assert_eq!(&columns.names()[..4], &input);
+    }
+}

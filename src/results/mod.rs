@@ -1,0 +1,8 @@
+//! The result row: its columns and how it is written. Workers write chunks with it, the finisher writes the rows of
+//! quarantined chunks with it, so that both look the same (DESIGN §6, Outputs).
+
+mod columns;
+mod row;
+
+pub use columns::ResultColumns;
+pub use row::{ChunkWriter, ResultRow, header_bytes};

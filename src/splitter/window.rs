@@ -1,0 +1,64 @@
+//! The window: at most so many chunks of a job are outstanding in the queue (DESIGN §2, I7). The splitter opens it, the
+//! aggregator tops it up.
+
+use crate::core::ids::{ChunkKey, ChunkNo, JobId};
+use crate::core::job::JobRecord;
+use crate::core::messages::{ChunkMessage, encode};
+use crate::ports::error::PortResult;
+use crate::ports::retry::{Backoff, retry};
+use crate::ports::send::send_all;
+use crate::ports::{Clock, Ledger, Queue};
+
+/// Chunks taken at once: what a crash between taking and sending leaves to the sweep.
+const TAKE_AT_ONCE: u32 = 50;
+
+/// Sends what the window takes.
+pub async fn top_up(
+    clock: &dyn Clock,
+    ledger: &dyn Ledger,
+    queue: &dyn Queue,
+    job_id: &JobId,
+    window_chunks: u32,
+) -> PortResult<()> {
+    loop {
+        let Some(job) = retry(clock, Backoff::STORAGE, || ledger.job(job_id)).await? else {
+            return Ok(());
+        };
+        if job.room_in_window(window_chunks) == 0 {
+            return Ok(());
+        }
+        // If the answer is lost, what it took is found by the sweep, and the second asking takes others.
+        let taken = retry(clock, Backoff::STORAGE, || {
+            ledger.take_sendable(job_id, window_chunks, TAKE_AT_ONCE)
+        })
+        .await?;
+        if taken.is_empty() {
+            return Ok(());
+        }
+        send_chunks(clock, queue, &job, &taken).await?;
+    }
+}
+
+/// Sends messages for `chunks` of a job.
+pub async fn send_chunks(
+    clock: &dyn Clock,
+    queue: &dyn Queue,
+    job: &JobRecord,
+    chunks: &[ChunkNo],
+) -> PortResult<()> {
+    let body = |chunk: &ChunkNo| {
+        let key = ChunkKey {
+            job_id: job.job_id.clone(),
+            generation: job.generation,
+            chunk: *chunk,
+        };
+        encode(&ChunkMessage::from(&key))
+    };
+    send_all(
+        clock,
+        queue,
+        job.job_id.as_str(),
+        chunks.iter().map(body).collect(),
+    )
+    .await
+}

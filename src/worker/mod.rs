@@ -1,0 +1,124 @@
+//! The worker: takes a chunk, answers its rows, writes its CSV, commits.
+//!
+//! S7, S9 to S13, S15 to S18 and S21 of DESIGN §5 are kept here; the message loop is [`crate::consumer`]'s.
+
+mod ask;
+mod chunk;
+mod claim;
+mod context;
+mod flights;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use ask::AskSetup;
+pub use context::load_terms;
+
+use crate::consumer::{Disposition, Handler};
+use crate::core::chunk::ClaimOutcome;
+use crate::core::ids::{ChunkKey, JobId};
+use crate::core::messages::ChunkMessage;
+use crate::ports::clock::full_jitter;
+use crate::ports::queue::Received;
+use crate::ports::retry::{Backoff, retry};
+use crate::ports::send::announce;
+use crate::ports::{Answers, Blobs, Clock, Ledger, Models, Queue, Shutdown};
+
+/// What a worker needs of the world.
+#[derive(Clone)]
+pub struct WorkerPorts {
+    /// Time and chance.
+    pub clock: Arc<dyn Clock>,
+    /// Jobs and chunks.
+    pub ledger: Arc<dyn Ledger>,
+    /// Input and chunk files.
+    pub blobs: Arc<dyn Blobs>,
+    /// Paid answers.
+    pub answers: Arc<dyn Answers>,
+    /// Models by their ids.
+    pub models: Arc<dyn Models>,
+    /// Where finished chunks are announced.
+    pub done: Arc<dyn Queue>,
+    /// The wish to stop.
+    pub shutdown: Shutdown,
+}
+
+/// How a worker behaves.
+#[derive(Debug, Clone)]
+pub struct WorkerSetup {
+    /// Its name, for claims and logs.
+    pub name: String,
+    /// How long a claim lasts unless it is renewed; renewed at a third of it.
+    pub lease: Duration,
+    /// How calls are made and repeated.
+    pub ask: AskSetup,
+}
+
+/// A worker: a [`Handler`] of chunk messages.
+pub struct Worker {
+    ports: WorkerPorts,
+    setup: WorkerSetup,
+    contexts: context::Contexts,
+    flights: flights::Flights,
+}
+
+impl Worker {
+    /// A worker.
+    pub fn new(ports: WorkerPorts, setup: WorkerSetup) -> Worker {
+        let contexts = context::Contexts::default();
+        Worker {
+            ports,
+            setup,
+            contexts,
+            flights: flights::Flights::default(),
+        }
+    }
+
+    /// Tells the aggregator that something of the job was finished. Best effort: its sweep finds what is not told.
+    async fn announce(&self, job_id: &JobId) {
+        let sent = announce(&*self.ports.clock, &*self.ports.done, job_id).await;
+        if let Err(error) = sent {
+            tracing::warn!(job = %job_id, %error, "progress not announced; the sweep will see it");
+        }
+    }
+}
+
+#[async_trait]
+impl Handler for Worker {
+    async fn handle(&self, message: &Received) -> Disposition {
+        let Ok(parsed) = serde_json::from_str::<ChunkMessage>(&message.body) else {
+            // S19: kept with its body; after enough receives it is a dead letter.
+            tracing::error!(message_id = %message.message_id, "a chunk message of unknown shape");
+            return Disposition::Release(Duration::from_secs(30));
+        };
+        let key = ChunkKey::from(parsed);
+        let owner = format!("{}/{:016x}", self.setup.name, self.ports.clock.random());
+        let lease_ms = self.setup.lease.as_millis() as u64;
+        let asked = self.ports.clock.monotonic();
+        // Harmless to say again: a claim of the same owner is the same claim.
+        let claimed = retry(&*self.ports.clock, Backoff::STORAGE, || {
+            self.ports.ledger.claim_chunk(&key, &owner, lease_ms)
+        })
+        .await;
+        match claimed {
+            Err(error) => Disposition::Trouble(error),
+            Ok(ClaimOutcome::Granted(claim)) => {
+                tracing::debug!(chunk = %claim.key, epoch = claim.epoch, isolated = claim.isolated, "claimed");
+                self.under_claim(&claim, asked + self.setup.lease).await
+            }
+            Ok(ClaimOutcome::Done) => {
+                // A redelivery; perhaps the first one died before it could tell.
+                self.announce(&key.job_id).await;
+                Disposition::Delete
+            }
+            Ok(ClaimOutcome::Parked | ClaimOutcome::JobOver) => Disposition::Delete,
+            Ok(ClaimOutcome::Busy { until_ms }) => {
+                let left_ms = until_ms.saturating_sub(self.ports.clock.now_ms());
+                let jitter = full_jitter(&*self.ports.clock, Duration::from_secs(2));
+                Disposition::Release(Duration::from_millis(left_ms) + jitter)
+            }
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! Runs one seed: starts processes, lets them die, stand still, drain and come back, pauses and cancels the job, then
+//! calms the weather and looks whether everything that must hold held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use annexa::adapters::memory::chaos::Rates;
+use annexa::core::ids::ChunkNo;
+use annexa::core::invariants::{self, Broken};
+use annexa::core::job::{JobRecord, PauseReason, Stop};
+use annexa::core::messages::ChunkMessage;
+use annexa::core::spec::BlobRef;
+use annexa::ports::{Blobs, Clock, Ledger};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::process::{Process, Role};
+use super::world::{LEASE, World};
+
+/// Bad weather lasts this long.
+const TROUBLE: Duration = Duration::from_secs(240);
+/// A job that has not ended this long after it got calm never will.
+const PATIENCE: Duration = Duration::from_secs(3 * 3600);
+
+pub struct Outcome {
+    pub verdict: Result<(), Broken>,
+    pub trace: Vec<String>,
+    pub seen: BTreeMap<&'static str, u64>,
+}
+
+/// What kind of weather a seed has. Every third seed has a model that keeps its contract, so that results can be
+/// compared with an undisturbed run and every repeated call must be accounted for.
+struct Weather {
+    rates: Rates,
+    deadly_rows: u64,
+    may_cancel: bool,
+    may_pause: bool,
+    strikes: bool,
+}
+
+fn weather(seed: u64) -> Weather {
+    let calm = Rates {
+        latency_ms: 500,
+        stall_ms: 45_000,
+        ..Rates::default()
+    };
+    let rough = Rates {
+        fail_before: 30,
+        lose_answer: 30,
+        stall: 3,
+        duplicate: 60,
+        undelete: 60,
+        early_expiry: 10,
+        partial_batch: 60,
+        throttle: 40,
+        ..calm
+    };
+    let rates = match seed % 3 {
+        0 => Rates {
+            bad_answer: 30,
+            ..rough
+        },
+        1 => rough,
+        _ => Rates {
+            latency_ms: 400,
+            ..calm
+        },
+    };
+    Weather {
+        rates,
+        deadly_rows: u64::from(seed % 5 == 4),
+        may_cancel: seed % 11 == 10,
+        may_pause: seed % 4 == 3,
+        strikes: seed % 13 != 12,
+    }
+}
+
+pub async fn simulate(seed: u64) -> Outcome {
+    let weather = weather(seed);
+    let world = World::new(seed, weather.rates, weather.deadly_rows).await;
+    let verdict = live(&world, &weather, seed).await;
+    let mut seen = world.ledger.seen.lock().unwrap();
+    let verdict = match seen.broken.take() {
+        Some(broken) => Err(broken),
+        None => verdict,
+    };
+    Outcome {
+        verdict,
+        trace: std::mem::take(&mut seen.trace),
+        seen: world.chaos.seen(),
+    }
+}
+
+async fn live(world: &World, weather: &Weather, seed: u64) -> Result<(), Broken> {
+    let roles = [
+        Role::Splitter,
+        Role::Worker,
+        Role::Worker,
+        Role::Worker,
+        Role::Aggregator,
+        Role::Aggregator,
+    ];
+    let mut next_number = 0;
+    let mut start = |role| {
+        next_number += 1;
+        world.start(role, next_number)
+    };
+    let mut running: FuturesUnordered<Numbered> = roles
+        .into_iter()
+        .map(|role| Numbered(start(role)))
+        .collect();
+    let clock = &*world.clock;
+    let begun = clock.monotonic();
+    let mut is_calm = false;
+    loop {
+        let now = clock.monotonic() - begun;
+        if !is_calm && now > TROUBLE {
+            is_calm = true;
+            world.chaos.set_rates(Rates {
+                latency_ms: 10,
+                ..Rates::default()
+            });
+            let _ = world.ledger.inner.resume(&world.job_id).await;
+        }
+        if now > TROUBLE + PATIENCE {
+            return Err(Broken {
+                id: "I6",
+                what: "the job never ends".to_string(),
+            });
+        }
+        let job = world
+            .ledger
+            .inner
+            .job(&world.job_id)
+            .await
+            .unwrap()
+            .unwrap();
+        if job.is_over() {
+            // Zombies and duplicates may still be about: let them try.
+            let settle = clock.sleep(LEASE * 4);
+            tokio::pin!(settle);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut settle => break,
+                    Some(_) = running.next(), if !running.is_empty() => {}
+                }
+            }
+            return check_end(world, seed).await;
+        }
+        check_on_the_way(world, &job).await?;
+        bury_the_killed(world, &mut running, &mut start);
+        tokio::select! {
+            biased;
+            Some(ended) = running.next(), if !running.is_empty() => running.push(Numbered(start(ended))),
+            () = clock.sleep(Duration::from_millis(200 + clock.random() % 3000)) => {
+                if !is_calm && weather.strikes {
+                    strike(world, weather, &mut running, &mut start).await;
+                }
+            }
+        }
+    }
+}
+
+/// A process that says what it was when it ends.
+struct Numbered(Process);
+
+impl Future for Numbered {
+    type Output = Role;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Role> {
+        let role = self.0.role;
+        std::pin::Pin::new(&mut self.0).poll(context).map(|()| role)
+    }
+}
+
+/// A deadly row takes its process along: dropped where it stands, another begins.
+fn bury_the_killed(
+    world: &World,
+    running: &mut FuturesUnordered<Numbered>,
+    start: &mut impl FnMut(Role) -> Process,
+) {
+    let killed: Vec<usize> = std::mem::take(&mut *world.killed.lock().unwrap());
+    for number in killed {
+        let all: Vec<Numbered> = std::mem::take(running).into_iter().collect();
+        for process in all {
+            if process.0.number == number {
+                world.chaos.saw("killed_by_row");
+                running.push(Numbered(start(process.0.role)));
+            } else {
+                running.push(process);
+            }
+        }
+    }
+}
+
+/// One stroke of fate.
+async fn strike(
+    world: &World,
+    weather: &Weather,
+    running: &mut FuturesUnordered<Numbered>,
+    start: &mut impl FnMut(Role) -> Process,
+) {
+    let clock = &*world.clock;
+    let mut all: Vec<Numbered> = std::mem::take(running).into_iter().collect();
+    // The set hands its processes out in no fixed order; their numbers are one.
+    all.sort_by_key(|process| process.0.number);
+    let victim = clock.random() as usize % all.len();
+    match clock.random() % 20 {
+        0..=4 => {
+            world.chaos.saw(all[victim].0.role.crash_name());
+            let role = all[victim].0.role;
+            all[victim] = Numbered(start(role));
+        }
+        5..=7 => {
+            world.chaos.saw("freeze");
+            let span = LEASE + Duration::from_millis(clock.random() % 60_000);
+            all[victim].0.freeze(span);
+        }
+        8..=9 => {
+            world.chaos.saw("drain");
+            all[victim].0.shutdown.drain();
+        }
+        10..=12 if weather.may_pause => {
+            let is_paused = world.ledger.resume(&world.job_id).await.unwrap_or(false);
+            if !is_paused
+                && world
+                    .ledger
+                    .pause(&world.job_id, &PauseReason::ByUser)
+                    .await
+                    .unwrap_or(false)
+            {
+                world.chaos.saw("pause");
+            }
+        }
+        13 if weather.may_cancel => {
+            let stopped = world.ledger.stop(&world.job_id, &Stop::Cancelled).await;
+            if stopped.unwrap_or(false) {
+                world.chaos.saw("cancel");
+            }
+        }
+        _ => {}
+    }
+    running.extend(all);
+}
+
+/// I4, at any moment.
+async fn check_on_the_way(world: &World, job: &JobRecord) -> Result<(), Broken> {
+    let chunks = world
+        .ledger
+        .inner
+        .chunks(&world.job_id, 0, u32::MAX)
+        .await
+        .unwrap();
+    let in_queue: BTreeSet<ChunkNo> = world
+        .chunks
+        .bodies()
+        .iter()
+        .filter_map(|body| serde_json::from_str::<ChunkMessage>(body).ok())
+        .map(|message| message.chunk)
+        .collect();
+    let later = world.ledger_after(LEASE * 10);
+    let swept = later
+        .sweep_list(&world.job_id, LEASE.as_millis() as u64, u32::MAX)
+        .await
+        .unwrap();
+    let swept: BTreeSet<ChunkNo> = swept.into_iter().collect();
+    if job.paused.is_some() {
+        return Ok(());
+    }
+    invariants::i4_no_orphan(job, &chunks, &in_queue, &swept)
+}
+
+/// I1, I2, I6, I8 and the results themselves, once the job is over.
+async fn check_end(world: &World, seed: u64) -> Result<(), Broken> {
+    let job = world
+        .ledger
+        .inner
+        .job(&world.job_id)
+        .await
+        .unwrap()
+        .unwrap();
+    let chunks = world
+        .ledger
+        .inner
+        .chunks(&world.job_id, 0, u32::MAX)
+        .await
+        .unwrap();
+    invariants::i2_counters_are_exact(&job, &chunks)?;
+    let tally = &job.counters.tally;
+    let state = job.state();
+    let saw = |kind| world.chaos.saw(kind);
+    if tally.possibly_twice_paid_calls > 0 {
+        saw("possibly_twice_paid");
+    }
+    if tally.paid_answers_reused > 0 {
+        saw("paid_answer_reused");
+    }
+    world.chaos.set_rates(Rates::default());
+    if state == "CANCELLED" {
+        saw("cancelled");
+        let partial = read(world, "results.partial.csv").await;
+        let is_whole = read(world, "results.csv").await.is_some();
+        let what = || {
+            format!(
+                "a cancelled job's files: partial {}, whole {is_whole}",
+                partial.is_some()
+            )
+        };
+        let expected = partial.is_some() || job.plan.is_none();
+        return if expected && !is_whole {
+            Ok(())
+        } else {
+            Err(Broken {
+                id: "I6",
+                what: what(),
+            })
+        };
+    }
+    saw(if state == "COMPLETED" {
+        "completed"
+    } else {
+        "completed_with_errors"
+    });
+    invariants::balance(world.input.rows.len() as u64, tally)?;
+    let results = read(world, "results.csv").await.unwrap_or_default();
+    check_rows(world, &results, seed)?;
+    let left = world
+        .blobs
+        .list("output", "results/_work/")
+        .await
+        .unwrap_or_default();
+    // A zombie may write beside after the end; it never counts. All else is gone.
+    let named: Vec<&String> = left.iter().filter(|key| !key.contains("-e")).collect();
+    if !named.is_empty() {
+        return Err(Broken {
+            id: "I6",
+            what: format!("left behind: {named:?}"),
+        });
+    }
+    if world.chaos.seen().contains_key("prose") || seed.is_multiple_of(3) {
+        // Repairs ask again on purpose.
+        return Ok(());
+    }
+    let paid = world.paid.lock().unwrap();
+    let texts_a_call = u64::from(world.spec.batch_size);
+    let asked = paid.iter().map(|(text, calls)| (text.as_str(), *calls));
+    invariants::i8_twice_paid_is_counted(asked, tally.possibly_twice_paid_calls * texts_a_call)
+}
+
+async fn read(world: &World, name: &str) -> Option<Vec<u8>> {
+    let blob = BlobRef::new("output", format!("results/{name}"));
+    world.blobs.get_range(&blob, 0, u64::MAX, None).await.ok()
+}
+
+fn check_rows(world: &World, results: &[u8], seed: u64) -> Result<(), Broken> {
+    let mut reader = csv::Reader::from_reader(results);
+    let headers = reader.headers().unwrap().clone();
+    let at = |name: &str| headers.iter().position(|h| h == name).unwrap();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let ids: Vec<String> = world.input.rows.iter().map(|row| row.id.clone()).collect();
+    invariants::i1_rows_in_order(
+        &ids,
+        rows.iter()
+            .map(|row| (row[at("row")].parse().unwrap(), row[at("id")].to_string())),
+    )?;
+    for (row, expected) in rows.iter().zip(&world.input.rows) {
+        let got = [
+            &row[at("outcome")],
+            &row[at("product_problem_code")],
+            &row[at("patient_problem_code")],
+        ];
+        let due = [
+            expected.outcome,
+            expected.product.as_str(),
+            expected.patient.as_str(),
+        ];
+        let error = &row[at("error")];
+        let is_blamed =
+            error.starts_with("row_kills_worker:") || error.starts_with("chunk_given_up:");
+        if is_blamed && !expected.is_deadly {
+            // Crashes from outside that hit the same row in isolation again and again look like the row's doing.
+            world.chaos.saw("innocent_row_blamed");
+        }
+        // Only what kills workers, or a model that breaks its contract again and again, may fail a row.
+        let may_fail = is_blamed || expected.is_deadly || seed.is_multiple_of(3);
+        if got == due || (got[0] == "failed" && may_fail && !error.is_empty()) {
+            continue;
+        }
+        let what = format!(
+            "row {}: {got:?} where {due:?} was due ({})",
+            &row[at("row")],
+            &row[at("error")]
+        );
+        return Err(Broken { id: "I1", what });
+    }
+    Ok(())
+}
