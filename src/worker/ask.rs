@@ -11,18 +11,22 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::Worker;
 use super::context::JobContext;
 use super::flights::Flight;
-use crate::coding::validate::{Checked, validate};
-use crate::core::answer::{AnswerKey, IncidentAnswer, PaidAnswer, Payer};
+use crate::core::answer::AnswerKey;
 use crate::core::chunk::Claim;
 use crate::core::ids::RowNo;
-use crate::core::money::{NanoUsd, Usage, split};
+use crate::core::money::{NanoUsd, Usage};
 use crate::core::tally::Tally;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::ledger::Held;
-use crate::ports::model::{Answer, StopReason};
-use crate::ports::retry::{Backoff, retry, retry_unless_unknown};
+use crate::ports::model::StopReason;
+use crate::ports::retry::{Backoff, retry};
 
 mod call;
+mod item;
+mod sort;
+
+use item::Item;
+pub(super) use item::{Answered, Group};
 
 /// How calls are made and repeated.
 #[derive(Debug, Clone, Copy)]
@@ -49,43 +53,6 @@ impl Default for AskSetup {
             repairs: 2,
         }
     }
-}
-
-/// Rows of a chunk that share a text.
-pub(super) struct Group<'r> {
-    pub(super) key: AnswerKey,
-    /// As it is sent.
-    pub(super) text: &'r str,
-    /// The row that pays.
-    pub(super) first_row: RowNo,
-    /// Positions in the chunk.
-    pub(super) rows: Vec<usize>,
-}
-
-/// What a group got.
-#[derive(Debug, Clone)]
-pub(super) enum Answered {
-    Answer(PaidAnswer),
-    Failed {
-        /// For the summary's counts.
-        kind: &'static str,
-        reason: String,
-        kept: IncidentAnswer,
-        usage: Usage,
-        cost: NanoUsd,
-        attempts: u32,
-    },
-}
-
-/// One report on its way through calls.
-struct Item<'g, 'r> {
-    position: usize,
-    group: &'g Group<'r>,
-    fault: Option<String>,
-    repairs_left: u32,
-    usage: Usage,
-    cost: NanoUsd,
-    attempts: u32,
 }
 
 /// What the calls of one chunk share.
@@ -311,79 +278,6 @@ impl Worker {
         }
         Ok(Some(answered))
     }
-
-    /// Checks an answer, stores what is good of it, and sends back what may be mended.
-    async fn sort_out<'g, 'r>(
-        &self,
-        asking: &Asking<'_>,
-        items: Vec<Item<'g, 'r>>,
-        answer: &Answer,
-        open: &mut Vec<Vec<Item<'g, 'r>>>,
-        answered: &mut Vec<(usize, Answered)>,
-    ) -> PortResult<()> {
-        let context = asking.context;
-        let texts: Vec<&str> = items.iter().map(|item| item.group.text).collect();
-        let checked = validate(
-            answer.tool_input.as_ref(),
-            &texts,
-            context.spec.problem_type,
-            &context.terms,
-        );
-        let mut good = Vec::new();
-        for (mut item, checked) in items.into_iter().zip(checked) {
-            match checked {
-                Checked::Valid(valid) => {
-                    let paid = item.paid(asking, valid, &answer.request_id);
-                    good.push((item.group.key, paid.clone()));
-                    answered.push((item.position, Answered::Answer(paid)));
-                }
-                Checked::Invalid { fault, kept } => match answer.stop {
-                    StopReason::Refusal => {
-                        let reason = "the model declined to answer (refusal)".to_string();
-                        answered.push((item.position, item.failed("refused", reason, None)));
-                    }
-                    _ if item.repairs_left > 0 => {
-                        item.repairs_left -= 1;
-                        item.fault = Some(fault);
-                        open.push(vec![item]);
-                    }
-                    _ => {
-                        let reason = format!(
-                            "the answer was not valid after {} calls: {fault} (stop reason {:?})",
-                            item.attempts, answer.stop
-                        );
-                        answered.push((
-                            item.position,
-                            item.failed("answer_invalid", reason, Some(kept)),
-                        ));
-                    }
-                },
-            }
-        }
-        if context.model.info().is_paid {
-            if !good.is_empty() {
-                retry(&*self.ports.clock, Backoff::STORAGE, || {
-                    self.ports.answers.put(&good)
-                })
-                .await?;
-            }
-            self.settle_call(asking.claim).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes one call off the ledger's list of possibly lost ones. Said once only: a lost answer leaves the count too
-    /// high, a second saying could make it too low.
-    async fn settle_call(&self, claim: &Claim) -> PortResult<()> {
-        let settled = retry_unless_unknown(&*self.ports.clock, Backoff::STORAGE, || {
-            self.ports.ledger.calls_settled(claim, 1)
-        })
-        .await;
-        match settled {
-            Err(error) if error.unknown_outcome => Ok(()),
-            settled => still(settled?),
-        }
-    }
 }
 
 /// The kind of a row's error, by the class of what the model's adapter said.
@@ -400,52 +294,5 @@ fn still(held: Held) -> PortResult<()> {
     match held {
         Held::Yes => Ok(()),
         Held::Lost => Err(PortError::new(ErrorClass::LostClaim, "the claim was lost")),
-    }
-}
-
-impl Item<'_, '_> {
-    fn paid(&self, asking: &Asking<'_>, answer: IncidentAnswer, request_id: &str) -> PaidAnswer {
-        PaidAnswer {
-            answer,
-            usage: self.usage,
-            cost: self.cost,
-            request_id: request_id.to_string(),
-            attempts: self.attempts,
-            payer: Payer {
-                job_id: asking.context.job_id.clone(),
-                chunk: asking.claim.key.chunk,
-                row: self.group.first_row,
-            },
-        }
-    }
-
-    fn failed(self, kind: &'static str, reason: String, kept: Option<IncidentAnswer>) -> Answered {
-        let Item {
-            usage,
-            cost,
-            attempts,
-            ..
-        } = self;
-        Answered::Failed {
-            kind,
-            reason,
-            kept: kept.unwrap_or_default(),
-            usage,
-            cost,
-            attempts,
-        }
-    }
-}
-
-/// Splits a call's use and cost over its reports by their length, to the last token and nano-dollar.
-fn share(items: &mut [Item<'_, '_>], usage: &Usage, cost: NanoUsd) {
-    let weights: Vec<u64> = items
-        .iter()
-        .map(|item| item.group.text.len() as u64)
-        .collect();
-    let costs = split(cost.0, &weights);
-    for ((item, usage), cost) in items.iter_mut().zip(usage.split(&weights)).zip(costs) {
-        item.usage += usage;
-        item.cost += NanoUsd(cost);
     }
 }

@@ -1,140 +1,20 @@
 //! [`Ledger`] over a [`Store`]: load, apply a rule of the core, keep, in one transaction.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
-use super::store::{Store, Tx};
+use super::access::{EmbeddedLedger, key_of, known_job, over};
+use super::store::Store;
 use crate::core::chunk::{
-    ChunkLimits, ChunkRange, ChunkRecord, ChunkStatus, Claim, ClaimOutcome, Commit, CommitOutcome,
-    Release, ReleaseOutcome,
+    ChunkRange, ChunkRecord, ChunkStatus, Claim, ClaimOutcome, Commit, CommitOutcome, Release,
+    ReleaseOutcome,
 };
 use crate::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
 use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Stop};
 use crate::core::plan::{Plan, SplitTotals};
 use crate::core::spec::JobSpec;
 use crate::core::transitions::{chunk as chunk_rules, job as job_rules};
-use crate::ports::Clock;
-use crate::ports::error::{ErrorClass, PortError, PortResult};
+use crate::ports::error::{PortError, PortResult};
 use crate::ports::ledger::{Created, Held, Ledger};
-
-/// The ledger of one process.
-pub struct EmbeddedLedger<S> {
-    store: S,
-    clock: Arc<dyn Clock>,
-    limits: ChunkLimits,
-}
-
-impl<S: Store> EmbeddedLedger<S> {
-    /// A ledger over `store`.
-    pub fn new(store: S, clock: Arc<dyn Clock>, limits: ChunkLimits) -> Self {
-        EmbeddedLedger {
-            store,
-            clock,
-            limits,
-        }
-    }
-
-    /// The store, for what is not a ledger's business (recovery after a crash of the only process).
-    pub fn store(&self) -> &S {
-        &self.store
-    }
-
-    /// Changes one job; an unknown one is a bug of the caller.
-    async fn with_job<R: Send + 'static>(
-        &self,
-        job_id: &JobId,
-        change: impl FnOnce(&mut JobRecord, u64) -> R + Send + 'static,
-    ) -> PortResult<R> {
-        let (job_id, now_ms) = (job_id.clone(), self.clock.now_ms());
-        self.store
-            .transact(Box::new(move |tx| {
-                let mut job = known_job(tx, &job_id)?;
-                let before = job.clone();
-                let result = change(&mut job, now_ms);
-                if job != before {
-                    tx.put_job(&job)?;
-                }
-                Ok(result)
-            }))
-            .await
-    }
-
-    /// Changes one job while it is live. Of a job that is ending nothing changes any more: its outputs are a function
-    /// of what the ledger holds.
-    async fn with_live_job<R: Send + 'static>(
-        &self,
-        job_id: &JobId,
-        change: impl FnOnce(&mut JobRecord) -> R + Send + 'static,
-    ) -> PortResult<R> {
-        let changed = self.with_job(job_id, move |job, _| job.is_live().then(|| change(job)));
-        changed.await?.ok_or_else(|| over(job_id))
-    }
-
-    /// Changes one chunk and perhaps its job's counters; none: there is no such chunk.
-    async fn with_chunk<R: Send + 'static>(
-        &self,
-        key: &ChunkKey,
-        change: impl FnOnce(&mut JobRecord, &mut ChunkRecord, u64) -> R + Send + 'static,
-    ) -> PortResult<Option<R>> {
-        let (key, now_ms) = (key.clone(), self.clock.now_ms());
-        self.store
-            .transact(Box::new(move |tx| {
-                let Some(mut job) = tx.job(&key.job_id)? else {
-                    return Ok(None);
-                };
-                let Some(mut chunk) = tx.chunk(&key)? else {
-                    return Ok(None);
-                };
-                if job.generation != key.generation {
-                    return Ok(None);
-                }
-                let (job_before, chunk_before) = (job.clone(), chunk.clone());
-                let result = change(&mut job, &mut chunk, now_ms);
-                if chunk != chunk_before {
-                    tx.put_chunk(&key, &chunk)?;
-                }
-                if job != job_before {
-                    tx.put_job(&job)?;
-                }
-                Ok(Some(result))
-            }))
-            .await
-    }
-
-    /// Changes a chunk under a claim.
-    async fn held(
-        &self,
-        claim: &Claim,
-        change: impl FnOnce(&mut JobRecord, &mut ChunkRecord, &Claim, u64) -> bool + Send + 'static,
-    ) -> PortResult<Held> {
-        let owned = claim.clone();
-        let holds = self
-            .with_chunk(&claim.key, move |job, chunk, now_ms| {
-                change(job, chunk, &owned, now_ms)
-            })
-            .await?;
-        Ok(Held::from_bool(holds.unwrap_or(false)))
-    }
-}
-
-fn known_job(tx: &mut dyn Tx, job_id: &JobId) -> PortResult<JobRecord> {
-    tx.job(job_id)?
-        .ok_or_else(|| PortError::bug(format!("job {job_id} is not in the ledger")))
-}
-
-fn over(job_id: &JobId) -> PortError {
-    let what = format!("job {job_id} is ending or over");
-    PortError::new(ErrorClass::LostClaim, what)
-}
-
-fn key_of(job: &JobRecord, chunk: ChunkNo) -> ChunkKey {
-    ChunkKey {
-        job_id: job.job_id.clone(),
-        generation: job.generation,
-        chunk,
-    }
-}
 
 #[async_trait]
 impl<S: Store> Ledger for EmbeddedLedger<S> {

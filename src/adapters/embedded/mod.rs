@@ -1,7 +1,8 @@
 //! The ledger of one process, over any transactional store: the rules are the core's, a store only loads and keeps.
 
+mod access;
 mod ledger;
 mod store;
 
-pub use ledger::EmbeddedLedger;
+pub use access::EmbeddedLedger;
 pub use store::{Store, Tx, Work};

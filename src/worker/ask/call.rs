@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::{Asking, Item, Worker, share, still};
+use super::item::{Item, share};
+use super::{Asking, Worker, still};
 use crate::core::money::NanoUsd;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::model::{Answer, Incident, Request, StopReason};

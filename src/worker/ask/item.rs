@@ -1,0 +1,100 @@
+//! Reports on their way through calls: groups of rows with one text, what they got, and what they have cost so far.
+
+use super::Asking;
+use crate::core::answer::{AnswerKey, IncidentAnswer, PaidAnswer, Payer};
+use crate::core::ids::RowNo;
+use crate::core::money::{NanoUsd, Usage, split};
+
+/// Rows of a chunk that share a text.
+pub(in crate::worker) struct Group<'r> {
+    pub(in crate::worker) key: AnswerKey,
+    /// As it is sent.
+    pub(in crate::worker) text: &'r str,
+    /// The row that pays.
+    pub(in crate::worker) first_row: RowNo,
+    /// Positions in the chunk.
+    pub(in crate::worker) rows: Vec<usize>,
+}
+
+/// What a group got.
+#[derive(Debug, Clone)]
+pub(in crate::worker) enum Answered {
+    Answer(PaidAnswer),
+    Failed {
+        /// For the summary's counts.
+        kind: &'static str,
+        reason: String,
+        kept: IncidentAnswer,
+        usage: Usage,
+        cost: NanoUsd,
+        attempts: u32,
+    },
+}
+
+/// One report on its way through calls.
+pub(super) struct Item<'g, 'r> {
+    pub(super) position: usize,
+    pub(super) group: &'g Group<'r>,
+    pub(super) fault: Option<String>,
+    pub(super) repairs_left: u32,
+    pub(super) usage: Usage,
+    pub(super) cost: NanoUsd,
+    pub(super) attempts: u32,
+}
+
+impl Item<'_, '_> {
+    pub(super) fn paid(
+        &self,
+        asking: &Asking<'_>,
+        answer: IncidentAnswer,
+        request_id: &str,
+    ) -> PaidAnswer {
+        PaidAnswer {
+            answer,
+            usage: self.usage,
+            cost: self.cost,
+            request_id: request_id.to_string(),
+            attempts: self.attempts,
+            payer: Payer {
+                job_id: asking.context.job_id.clone(),
+                chunk: asking.claim.key.chunk,
+                row: self.group.first_row,
+            },
+        }
+    }
+
+    pub(super) fn failed(
+        self,
+        kind: &'static str,
+        reason: String,
+        kept: Option<IncidentAnswer>,
+    ) -> Answered {
+        let Item {
+            usage,
+            cost,
+            attempts,
+            ..
+        } = self;
+        Answered::Failed {
+            kind,
+            reason,
+            kept: kept.unwrap_or_default(),
+            usage,
+            cost,
+            attempts,
+        }
+    }
+}
+
+/// Splits a call's use and cost over its reports by their length, to the last token and nano-dollar.
+pub(super) fn share(items: &mut [Item<'_, '_>], usage: &Usage, cost: NanoUsd) {
+    let weights: Vec<u64> = items
+        .iter()
+        .map(|item| item.group.text.len() as u64)
+        .collect();
+    let costs = split(cost.0, &weights);
+    for ((item, usage), cost) in items.iter_mut().zip(usage.split(&weights)).zip(costs) {
+        item.usage += usage;
+        item.cost += NanoUsd(cost);
+    }
+}
