@@ -30,7 +30,10 @@ fn main() {
         assert!(status.success(), "the run failed: {status}");
     });
     let results = folder.path().join("reports-annexa/results.csv");
-    let rows = csv::Reader::from_path(results).expect("results").records().count();
+    let rows = csv::Reader::from_path(results)
+        .expect("results")
+        .records()
+        .count();
     assert_eq!(rows, ROWS, "a row a report");
     let run_rate = ROWS as f64 / took.as_secs_f64();
 
@@ -41,7 +44,9 @@ fn main() {
         }
     });
     let model_rate = texts.len() as f64 / took.as_secs_f64();
-    println!("run:   {run_rate:.0} rows a second, {ROWS} rows, both problem types, start and outputs included");
+    println!(
+        "run:   {run_rate:.0} rows a second, {ROWS} rows, both problem types, start and outputs included"
+    );
     println!("model: {model_rate:.0} texts a second alone on one core");
     println!("ratio: {:.2}", run_rate / model_rate);
 }
@@ -57,7 +62,10 @@ fn timed(work: impl FnOnce()) -> Duration {
 fn write_reports(examples: &Path, to: &Path) -> Vec<String> {
     let mut reader = csv::Reader::from_path(examples).expect("the examples");
     let headers = reader.headers().expect("a header").clone();
-    let text_at = headers.iter().position(|name| name == "mdr_text").expect("a text column");
+    let text_at = headers
+        .iter()
+        .position(|name| name == "mdr_text")
+        .expect("a text column");
     let records: Vec<csv::StringRecord> = reader.records().map(|r| r.expect("a record")).collect();
     let mut writer = csv::Writer::from_writer(File::create(to).expect("the input"));
     writer.write_record(&headers).expect("written");
@@ -74,5 +82,8 @@ fn write_reports(examples: &Path, to: &Path) -> Vec<String> {
         writer.write_record(fields).expect("written");
     }
     writer.flush().expect("written");
-    records.iter().map(|record| record[text_at].to_string()).collect()
+    records
+        .iter()
+        .map(|record| record[text_at].to_string())
+        .collect()
 }

@@ -10,6 +10,7 @@ pub mod coding;
 pub mod consumer;
 pub mod core;
 pub mod evaluate;
+pub mod jobs;
 pub mod pacing;
 pub mod ports;
 pub mod precedents;

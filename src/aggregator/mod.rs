@@ -16,13 +16,13 @@ use crate::core::ids::JobId;
 use crate::core::job::{Election, EndOutcome, JobRecord, Stop};
 use crate::core::messages::DoneMessage;
 use crate::core::transitions::job::verdict;
+use crate::jobs::window;
 use crate::ports::clock::full_jitter;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::lease;
 use crate::ports::queue::Received;
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::{Blobs, Clock, Ledger, Models, Queue, Shutdown};
-use crate::splitter::window;
 
 /// What an aggregator needs of the world.
 #[derive(Clone)]

@@ -1,10 +1,10 @@
 //! The slow sweep: finds chunks that nobody has and jobs that nobody finishes (I4).
 
 use crate::core::job::JobRecord;
+use crate::jobs::window;
 use crate::ports::error::PortResult;
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::send::announce;
-use crate::splitter::window;
 
 use super::Aggregator;
 

@@ -5,7 +5,6 @@
 
 mod plan;
 mod scan;
-pub mod window;
 
 use std::sync::Arc;
 

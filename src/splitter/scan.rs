@@ -1,8 +1,9 @@
 //! One pass over the source: ranges into the index, messages for what the window takes.
 
-use super::{SplitEnd, Splitter, window};
+use super::{SplitEnd, Splitter};
 use crate::core::ids::JobId;
 use crate::core::plan::{Plan, SplitTotals};
+use crate::jobs::window;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
 use crate::records::{SCANNER_VERSION, Scanner};

@@ -7,10 +7,11 @@ use crate::coding::key::KeyBase;
 use crate::core::ids::JobId;
 use crate::core::plan::Plan;
 use crate::core::spec::JobSpec;
+use crate::jobs::terms;
 use crate::pacing::Pacer;
+use crate::ports::Model;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
-use crate::ports::{Blobs, Clock, Model};
 use crate::results::ResultColumns;
 use crate::terms::TermTable;
 
@@ -65,7 +66,7 @@ async fn open(ports: &WorkerPorts, job_id: &JobId) -> PortResult<JobContext> {
         .plan
         .ok_or_else(|| PortError::bug(format!("job {job_id} has chunks but no plan")))?;
     let spec = job.spec;
-    let terms = load_terms(&*ports.clock, &*ports.blobs, &spec).await?;
+    let terms = terms::load(&*ports.clock, &*ports.blobs, &spec).await?;
     let model = ports.models.open(&spec, &terms)?;
     let info = model.info();
     let keys = KeyBase::new(
@@ -85,35 +86,4 @@ async fn open(ports: &WorkerPorts, job_id: &JobId) -> PortResult<JobContext> {
         plan,
         spec,
     })
-}
-
-/// The terms that a spec names, checked against the digest that was pinned at creation.
-pub async fn load_terms(
-    clock: &dyn Clock,
-    blobs: &dyn Blobs,
-    spec: &JobSpec,
-) -> PortResult<Arc<TermTable>> {
-    let terms = match spec.terms() {
-        None => TermTable::builtin(),
-        Some(blob) => {
-            let bytes = retry(clock, Backoff::STORAGE, || {
-                blobs.get_range(&blob, 0, u64::MAX, None)
-            })
-            .await?;
-            let table = TermTable::from_csv_bytes(&blob.key, &bytes)
-                .map_err(|error| PortError::permanent_job(error.to_string()))?;
-            Arc::new(table)
-        }
-    };
-    if terms.sha256_hex() != spec.terms_sha256 {
-        let what = spec
-            .terms()
-            .map_or("the built-in terms".to_string(), |blob| {
-                format!("the terms {blob}")
-            });
-        return Err(PortError::permanent_job(format!(
-            "{what} are not those that the job was made with; start a new job for them"
-        )));
-    }
-    Ok(terms)
 }

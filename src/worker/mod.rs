@@ -14,7 +14,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use ask::AskSetup;
-pub use context::load_terms;
 
 use crate::consumer::{Disposition, Handler};
 use crate::core::chunk::ClaimOutcome;

@@ -6,19 +6,19 @@ mod merge;
 use crate::core::identity::sha256_hex;
 use crate::core::job::JobRecord;
 use crate::core::spec::BlobRef;
+use crate::jobs;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
 use crate::report::html;
 use crate::report::manifest::{Manifest, ManifestEntry};
 use crate::report::summary::Summary;
 use crate::terms::TermTable;
-use crate::worker::load_terms;
 
 use super::AggregatorPorts;
 
 /// Writes everything under the output prefix.
 pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> PortResult<()> {
-    let terms = match load_terms(&*ports.clock, &*ports.blobs, &job.spec).await {
+    let terms = match jobs::terms::load(&*ports.clock, &*ports.blobs, &job.spec).await {
         // A stopped job must end even if its terms are the cause; here they only lend their wording.
         Err(error) if job.stopping.is_some() && !error.is_retryable() => TermTable::builtin(),
         terms => terms?,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::args::RunArgs;
-use super::folder::{self, OutputFolder};
+use super::folder::{self, OutputFolder, Owner};
 use super::models;
 use crate::adapters::local::clock::SystemClock;
 use crate::adapters::local::files::FileBlobs;
@@ -254,7 +254,11 @@ fn own_folder(
     let owner = folder
         .owner()
         .map_err(|error| Refusal::one(format!("{error:#}")))?;
-    if args.again {
+    if args.again
+        && !owner
+            .as_ref()
+            .is_some_and(|owner| is_unfinished_again(owner, folder, spec))
+    {
         spec.again = Some(format!("{:016x}", clock.random()));
         if owner.is_some() {
             let aside = folder
@@ -285,6 +289,17 @@ fn own_folder(
         owner.job_id,
         differences(&owner.spec, spec).join(", ")
     )))
+}
+
+/// Whether the folder holds this very job, begun by `--again` and not ended: then the same command goes on with it, and
+/// does not begin a third time.
+fn is_unfinished_again(owner: &Owner, folder: &OutputFolder, spec: &JobSpec) -> bool {
+    let again = JobSpec {
+        again: owner.spec.again.clone(),
+        ..spec.clone()
+    };
+    let is_ended = folder.path().join("manifest.json").exists();
+    owner.spec.again.is_some() && owner.job_id == job_id(&again) && !is_ended
 }
 
 /// Paid answers outlive jobs and folders: they are kept with the user's data.
