@@ -85,15 +85,25 @@ impl Aggregator {
         if !job.is_over() && (job.is_done() || job.stopping.is_some()) {
             return self.finish_if_elected(job_id).await;
         }
-        window::top_up(
+        self.top_up(job_id).await?;
+        Ok(Disposition::Delete)
+    }
+
+    async fn top_up(&self, job_id: &JobId) -> PortResult<()> {
+        let AggregatorPorts {
             clock,
-            &*ports.ledger,
-            &*ports.chunks,
+            ledger,
+            chunks,
+            ..
+        } = &self.ports;
+        window::top_up(
+            &**clock,
+            &**ledger,
+            &**chunks,
             job_id,
             self.setup.window_chunks,
         )
-        .await?;
-        Ok(Disposition::Delete)
+        .await
     }
 
     async fn finish_if_elected(&self, job_id: &JobId) -> PortResult<Disposition> {

@@ -57,13 +57,6 @@ impl Aggregator {
             })
             .await?;
         }
-        window::top_up(
-            clock,
-            &*ports.ledger,
-            &*ports.chunks,
-            job_id,
-            self.setup.window_chunks,
-        )
-        .await
+        self.top_up(job_id).await
     }
 }

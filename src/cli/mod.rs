@@ -4,6 +4,7 @@ pub mod corpus;
 pub mod evaluate;
 pub mod exit;
 mod generate;
+pub mod input;
 pub mod run;
 pub mod split;
 pub mod terms;

@@ -11,9 +11,10 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
+use super::input::InputArgs;
 use crate::records::{
-    Compression, DEFAULT_CHUNK_ROWS, InputError, InputOptions, Layout, Opened, Row, RowFault,
-    RowFlag, RowReader, ScanSummary, StreamError, open, visit_chunks,
+    Compression, InputError, InputOptions, Layout, Opened, Row, RowFault, RowFlag, RowReader,
+    ScanSummary, StreamError, open, visit_chunks,
 };
 
 /// The exit code for an input that is refused.
@@ -29,18 +30,9 @@ pub struct SplitArgs {
     /// Only look, code nothing (the only way so far: jobs are split by `annexa run`).
     #[arg(long, required = true)]
     pub dry_run: bool,
-    /// The most rows that a chunk may have.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_CHUNK_ROWS, value_parser = clap::value_parser!(u32).range(1..))]
-    pub chunk_rows: u32,
-    /// The column that holds the reports' ids [default: id].
-    #[arg(long, value_name = "COLUMN")]
-    pub id_column: Option<String>,
-    /// The column that holds the reports' text [default: mdr_text].
-    #[arg(long, value_name = "COLUMN")]
-    pub text_column: Option<String>,
-    /// The encoding of the input, such as windows-1252 [default: utf-8].
-    #[arg(long, value_name = "LABEL")]
-    pub encoding: Option<String>,
+    /// How the input is read.
+    #[command(flatten)]
+    pub how: InputArgs,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -100,13 +92,11 @@ struct Report {
 /// # Errors
 /// When the input cannot be read, or `out` cannot be written.
 pub fn run(args: &SplitArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let opts = InputOptions {
-        id_column: args.id_column.clone(),
-        text_column: args.text_column.clone(),
-        encoding: args.encoding.clone(),
-        chunk_rows: args.chunk_rows,
-        ..InputOptions::default()
-    };
+    let problems = args.how.problems();
+    if !problems.is_empty() {
+        anyhow::bail!("{}", problems.join("; "));
+    }
+    let opts = args.how.options();
     let name = args.input.display().to_string();
     match look(args, &opts) {
         Ok(report) => {

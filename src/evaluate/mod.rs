@@ -28,13 +28,14 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use crate::core::outcome::Outcome;
 pub use codes::{CodeNotes, DroppedCode, MappedCode};
 pub use evaluator::{Evaluator, Prediction, Row, Side};
 pub use gold::{Gold, GoldError, Join};
 pub use made::made_line;
 pub use render::render;
 pub use report::{Block, Bucketed, F1, Hits, Measures, OnlyPredicted, Report};
-pub use results::{Answer, Outcome, ResultColumns, ResultsError};
+pub use results::{Answer, ResultColumns, ResultsError};
 pub use shares::{Bucket, LabelCounter, LabelShares, SharesError};
 
 /// Others than the primary code count as predicted from this confidence on, unless another threshold is given.

@@ -1,6 +1,7 @@
 //! The columns of a results file that an evaluation needs, and one row's answer.
 
 use super::evaluator::Prediction;
+use crate::core::outcome::Outcome;
 use crate::core::problem::Problem;
 use csv::StringRecord;
 use serde::Deserialize;
@@ -30,31 +31,6 @@ pub enum ResultsError {
         /// What should.
         expected: &'static str,
     },
-}
-
-/// What a row got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// Every asked problem has a code.
-    Coded,
-    /// The model said that the text does not suffice.
-    Insufficient,
-    /// There was no text.
-    Empty,
-    /// No answer, with a reason.
-    Failed,
-}
-
-impl Outcome {
-    /// Its name in the results.
-    pub fn name(self) -> &'static str {
-        match self {
-            Outcome::Coded => "coded",
-            Outcome::Insufficient => "insufficient",
-            Outcome::Empty => "empty",
-            Outcome::Failed => "failed",
-        }
-    }
 }
 
 /// Where a results file has what is needed.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::input::InputArgs;
 use crate::core::problem::ProblemType;
 use crate::core::spec::defaults;
 
@@ -34,18 +35,9 @@ pub struct RunArgs {
     /// Calls a second at most [default: no limit of its own]
     #[arg(long, value_name = "RPS", allow_negative_numbers = true)]
     pub rate_limit: Option<f64>,
-    /// Rows a chunk, the unit of work that is redone after a crash
-    #[arg(long, value_name = "N", default_value_t = defaults::CHUNK_ROWS)]
-    pub chunk_rows: u32,
-    /// Column of the reports' ids [default: id]
-    #[arg(long, value_name = "COLUMN")]
-    pub id_column: Option<String>,
-    /// Column of the reports' texts [default: mdr_text]
-    #[arg(long, value_name = "COLUMN")]
-    pub text_column: Option<String>,
-    /// Encoding of INPUT, such as windows-1252 [default: utf-8]
-    #[arg(long, value_name = "LABEL")]
-    pub encoding: Option<String>,
+    /// How the input is read
+    #[command(flatten)]
+    pub how: InputArgs,
     /// Your own table of terms (CSV: code,term[,definition,...]) [default: IMDRF release 2025]
     #[arg(long, value_name = "FILE")]
     pub terms: Option<PathBuf>,

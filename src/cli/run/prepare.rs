@@ -14,7 +14,7 @@ use crate::core::identity::{differences, job_id};
 use crate::core::ids::JobId;
 use crate::core::spec::{BlobRef, JobSpec, defaults};
 use crate::ports::{Blobs, Clock};
-use crate::records::{self, InputOptions};
+use crate::records;
 use crate::terms::TermTable;
 
 /// Names of the buckets of a run on one machine.
@@ -115,12 +115,7 @@ fn flags(args: &RunArgs) -> Vec<String> {
             args.max_workers
         ));
     }
-    if !(1..=10_000).contains(&args.chunk_rows) {
-        problems.push(format!(
-            "--chunk-rows is {}: 1 to 10000 rows a chunk are allowed",
-            args.chunk_rows
-        ));
-    }
+    problems.extend(args.how.problems());
     if let Some(rate) = args.rate_limit
         && !(rate.is_finite() && rate > 0.0)
     {
@@ -151,16 +146,6 @@ fn terms(args: &RunArgs) -> Result<Arc<TermTable>, Vec<String>> {
     }
 }
 
-fn options(args: &RunArgs) -> InputOptions {
-    InputOptions {
-        id_column: args.id_column.clone(),
-        text_column: args.text_column.clone(),
-        encoding: args.encoding.clone(),
-        max_record_bytes: defaults::MAX_RECORD_BYTES as usize,
-        chunk_rows: args.chunk_rows,
-    }
-}
-
 /// The head of the input, so that a file that cannot be read as reports is refused before a folder is made for it.
 fn look_at_input(args: &RunArgs) -> Result<(), String> {
     let shown = args.input.display();
@@ -176,7 +161,7 @@ fn look_at_input(args: &RunArgs) -> Result<(), String> {
             "{shown} is no regular file: a run reads its input more than once; write it to a file first"
         ));
     }
-    records::open(file, &options(args))
+    records::open(file, &args.how.options())
         .map(drop)
         .map_err(|error| format!("{shown}: {error}"))
 }
@@ -232,10 +217,10 @@ async fn spec(args: &RunArgs, blobs: &FileBlobs, terms_sha256: String) -> Result
         imdrf_key: args.terms.as_deref().map(name),
         terms_sha256,
         prompt_version: info.prompt_version,
-        chunk_rows: args.chunk_rows,
-        id_column: args.id_column.clone(),
-        text_column: args.text_column.clone(),
-        encoding: args.encoding.clone(),
+        chunk_rows: args.how.chunk_rows,
+        id_column: args.how.id_column.clone(),
+        text_column: args.how.text_column.clone(),
+        encoding: args.how.encoding.clone(),
         max_text_chars: defaults::MAX_TEXT_CHARS,
         max_record_bytes: defaults::MAX_RECORD_BYTES,
         review_below: None,

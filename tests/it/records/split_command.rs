@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use annexa::cli::input::InputArgs;
 use annexa::cli::split::{SplitArgs, run};
 use tempfile::NamedTempFile;
 
@@ -16,10 +17,10 @@ fn args(path: &Path, json: bool) -> SplitArgs {
     SplitArgs {
         input: path.to_owned(),
         dry_run: true,
-        chunk_rows: 2,
-        id_column: None,
-        text_column: None,
-        encoding: None,
+        how: InputArgs {
+            chunk_rows: 2,
+            ..InputArgs::default()
+        },
         json,
     }
 }
