@@ -24,6 +24,8 @@ pub struct PrecedentsModel {
     info: ModelInfo,
     precedents: Arc<Precedents>,
     terms: Arc<TermTable>,
+    /// One for each core: more threads would only hold more memory.
+    cores: tokio::sync::Semaphore,
 }
 
 impl PrecedentsModel {
@@ -31,10 +33,12 @@ impl PrecedentsModel {
     pub fn open(terms: Arc<TermTable>) -> PortResult<PrecedentsModel> {
         let precedents = Precedents::builtin()
             .map_err(|error| PortError::permanent_job(format!("the offline model: {error}")))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(PrecedentsModel {
             info: info(),
             precedents,
             terms,
+            cores: tokio::sync::Semaphore::new(cores),
         })
     }
 }
@@ -100,6 +104,7 @@ impl Model for PrecedentsModel {
     }
 
     async fn answer(&self, request: &Request) -> PortResult<Answer> {
+        let _core = self.cores.acquire().await;
         let (precedents, terms) = (self.precedents.clone(), self.terms.clone());
         let problem_type = request.problem_type;
         let texts: Vec<String> = request.incidents.iter().map(|i| i.text.clone()).collect();
