@@ -11,6 +11,7 @@ use crate::core::job::{End, JobRecord, Phase};
 use crate::core::outcome::Outcome;
 use crate::core::problem::Problem;
 use crate::ports::error::PortError;
+use crate::report::summary::Summary;
 
 /// Rows that are shown as examples.
 const SHOWN_ROWS: usize = 3;
@@ -38,6 +39,7 @@ pub fn table(args: &RunArgs, prepared: &Prepared, job: &JobRecord, took: Duratio
     for outcome in Outcome::ALL {
         println!("{:>12}  {}", tally.of(outcome), outcome.name());
     }
+    failures(prepared.folder.path());
     let rate = tally.rows as f64 / took.as_secs_f64().max(0.001);
     println!(
         "{:>12}  all, in {} ({rate:.0} rows a second)",
@@ -95,6 +97,18 @@ fn files(prepared: &Prepared) {
     println!("failures  {}", folder.join("failures.csv").display());
     println!("summary   {}", folder.join("summary.json").display());
     println!("report    {}", folder.join("report.html").display());
+}
+
+/// Failed rows by kind, so that nobody has to open a file to see what to mend first.
+fn failures(folder: &Path) {
+    let text = std::fs::read(folder.join("summary.json")).unwrap_or_default();
+    let Ok(summary) = serde_json::from_slice::<Summary>(&text) else {
+        return;
+    };
+    for (kind, errors) in &summary.errors {
+        let first = errors.first_rows.first().copied().unwrap_or_default();
+        println!("{:>14}  {kind}, first in row {first}", errors.count);
+    }
 }
 
 fn print_summary(folder: &Path) {
