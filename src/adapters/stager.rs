@@ -83,7 +83,7 @@ impl Stager for BlobStager {
         to: &BlobRef,
     ) -> PortResult<BlobHead> {
         let (feed, incoming) = mpsc::channel::<Block>(BLOCKS);
-        let (out, mut decoded) = mpsc::channel::<Vec<u8>>(BLOCKS);
+        let (out, decoded) = mpsc::channel::<Vec<u8>>(BLOCKS);
         let normalise = normalise.clone();
         #[expect(
             clippy::disallowed_methods,
@@ -125,6 +125,8 @@ impl Stager for BlobStager {
             }
         };
         let writing = async {
+            // Owned, so that it closes when writing fails: a decoder that nobody hears would wait for ever.
+            let mut decoded = decoded;
             let mut writer = self.blobs.put_stream(to).await?;
             while let Some(block) = decoded.recv().await {
                 writer.write(&block).await?;

@@ -58,7 +58,7 @@ pub trait Ledger: Send + Sync {
     /// Stores ranges that are new and verifies those that are not; a difference is a `PermanentJob` error.
     async fn put_ranges(&self, job_id: &JobId, ranges: &[ChunkRange]) -> PortResult<()>;
 
-    /// Says that all ranges are stored.
+    /// Says that all ranges are stored; other totals than a split before, or than the ranges, are a `PermanentJob` error.
     async fn split_complete(&self, job_id: &JobId, totals: &SplitTotals) -> PortResult<()>;
 
     /// Takes up to `max` chunks that should be sent next, within a window of `window_chunks` outstanding ones: parked

@@ -1,7 +1,7 @@
 //! What the roles need of the world, as traits whose doc comments are the contract.
 //!
 //! Adapters implement them, roles call them, only the binaries and the CLI pick adapters. One conformance suite per
-//! port (`tests/conformance`) runs on every adapter.
+//! port (`tests/it/conformance`) runs on every adapter.
 
 pub mod answers;
 pub mod blobs;

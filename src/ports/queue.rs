@@ -73,10 +73,10 @@ pub trait Queue: Send + Sync {
     async fn receive(&self, max: usize, wait: Duration) -> PortResult<Vec<Received>>;
 
     /// Hides the message for `hide_for` from now. With a stale receipt it may answer Ok and do nothing. A message
-    /// cannot be hidden for more than 12 hours in total (S6).
+    /// cannot be hidden for more than 12 hours from its receive on; asking for more is refused as `LostClaim` (S6).
     async fn extend(&self, receipt: &Receipt, hide_for: Duration) -> PortResult<()>;
 
-    /// Makes the message visible again after `after`. Stale receipts as in [`Queue::extend`].
+    /// Makes the message visible again after `after`. Stale receipts and the limit as in [`Queue::extend`].
     async fn release(&self, receipt: &Receipt, after: Duration) -> PortResult<()>;
 
     /// Deletes. A stale receipt may answer Ok and delete nothing; deleting twice is no error.

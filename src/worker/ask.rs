@@ -80,6 +80,17 @@ impl Worker {
             halted: AtomicBool::new(false),
         };
         let mut answers = BTreeMap::new();
+        let turn = async {
+            match claim.isolated {
+                true => (Some(self.turns.write().await), None),
+                false => (None, Some(self.turns.read().await)),
+            }
+        };
+        let _turn = tokio::select! {
+            biased;
+            () = self.ports.shutdown.draining() => return Ok(None),
+            turn = turn => turn,
+        };
         let done = if claim.isolated {
             self.ask_one_by_one(&asking, groups, &mut answers).await?
         } else {
@@ -89,7 +100,7 @@ impl Worker {
         Ok(done.then(|| answers.into_values().collect()))
     }
 
-    /// S18: one row at a time, with the cursor in the ledger set before anything is done with it.
+    /// S18: one row at a time, with the cursor in the ledger on it from before its call starts until it is answered.
     async fn ask_one_by_one(
         &self,
         asking: &Asking<'_>,
@@ -97,7 +108,6 @@ impl Worker {
         answers: &mut BTreeMap<usize, Answered>,
     ) -> PortResult<bool> {
         for (position, group) in groups.iter().enumerate() {
-            self.set_cursor(asking.claim, Some(group.first_row)).await?;
             let mut one = BTreeMap::new();
             if !self
                 .ask_all(asking, std::slice::from_ref(group), &mut one)
@@ -105,9 +115,9 @@ impl Worker {
             {
                 return Ok(false);
             }
+            self.set_cursor(asking.claim, None).await?;
             answers.extend(one.into_values().map(|answered| (position, answered)));
         }
-        self.set_cursor(asking.claim, None).await?;
         Ok(true)
     }
 

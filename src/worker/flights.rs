@@ -24,7 +24,8 @@ impl Flights {
     /// The right to ask for `key`, unless somebody has it.
     pub(super) fn take(&self, key: AnswerKey) -> Option<Flight<'_>> {
         let is_new = self.keys.lock().expect("no panic while held").insert(key);
-        is_new.then_some(Flight { flights: self, key })
+        // Lazily: a flight that is made only to be dropped would land the other one's.
+        is_new.then(|| Flight { flights: self, key })
     }
 
     /// Returns after the next landing. Enable it before looking, so that none is missed in between.

@@ -61,6 +61,9 @@ pub struct Worker {
     setup: WorkerSetup,
     contexts: context::Contexts,
     flights: flights::Flights,
+    /// Shared by chunks that are asked for, held alone by one that is done in isolation: if the process dies then, it
+    /// died of that chunk's row and of no other (S18).
+    turns: tokio::sync::RwLock<()>,
 }
 
 impl Worker {
@@ -72,6 +75,7 @@ impl Worker {
             setup,
             contexts,
             flights: flights::Flights::default(),
+            turns: tokio::sync::RwLock::default(),
         }
     }
 

@@ -1,4 +1,7 @@
 //! Everything that is tested from outside the crate, in one binary: it is linked once.
 
+mod cli;
+mod conformance;
+mod differential;
 mod records;
 mod simulation;

@@ -86,7 +86,7 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
             return Ok(());
         }
         Err(PortError::permanent_job(
-            "a second split of the input counted other totals",
+            "the split counted other totals than are stored: the input or the scanner has changed",
         ))
     }
 
@@ -105,13 +105,16 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
                 let mut taken =
                     tx.chunks_with_status(&job_id, job.generation, parked, u64::MAX, room)?;
                 let fresh = (room - taken.len() as u32).min(job.stored_chunks - job.sent_upto);
-                taken.extend(tx.chunks(&job_id, job.generation, job.sent_upto, fresh)?);
+                let stored = tx.chunks(&job_id, job.generation, job.sent_upto, fresh)?;
+                // What was claimed before it was ever sent is parked and taken as such, or final and not sent at all.
+                let is_open = |chunk: &ChunkRecord| chunk.status == ChunkStatus::Open;
+                taken.extend(stored.into_iter().filter(is_open));
                 for chunk in &mut taken {
                     chunk_rules::mark_sent(&mut job.counters, chunk, now_ms);
                     tx.put_chunk(&key_of(&job, chunk.range.chunk), chunk)?;
                 }
                 job.sent_upto += fresh;
-                if !taken.is_empty() {
+                if fresh > 0 || !taken.is_empty() {
                     tx.put_job(&job)?;
                 }
                 Ok(taken.iter().map(|chunk| chunk.range.chunk).collect())
@@ -294,11 +297,19 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
         owner: &str,
         lease_ms: u64,
     ) -> PortResult<Election> {
-        let owner = owner.to_string();
-        self.with_job(job_id, move |job, now_ms| {
-            job_rules::elect(job, &owner, now_ms, lease_ms)
-        })
-        .await
+        let (job_id, owner, now_ms) = (job_id.clone(), owner.to_string(), self.clock.now_ms());
+        self.store
+            .transact(Box::new(move |tx| {
+                let Some(mut job) = tx.job(&job_id)? else {
+                    return Ok(Election::Over);
+                };
+                let election = job_rules::elect(&mut job, &owner, now_ms, lease_ms);
+                if let Election::Elected { .. } = election {
+                    tx.put_job(&job)?;
+                }
+                Ok(election)
+            }))
+            .await
     }
 
     async fn renew_finisher(

@@ -59,9 +59,9 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the adapter for chance")]
     fn random(&self) -> u64 {
         let bytes = uuid::Uuid::new_v4().into_bytes();
-        // The last eight bytes hold 62 random bits; mixing in the first eight fills the two fixed ones.
+        // Each half has fixed bits (UUID version and variant); turned by half a word they do not meet, and none is left.
         let (a, b) = bytes.split_at(8);
         let word = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("eight bytes"));
-        word(a).rotate_left(17) ^ word(b)
+        word(a).rotate_left(32) ^ word(b)
     }
 }

@@ -1,7 +1,7 @@
 //! Objects as files: a bucket is a folder that the composition names, a key a path under it.
 //!
-//! An object's ETag is the SHA-256 of its content, remembered for as long as length and time of change stay the same:
-//! a file that was only touched is the same version, a file that was changed is another.
+//! An object's ETag is the SHA-256 of its content, remembered for as long as it is the same file, unchanged: one that was
+//! only touched is the same version, one that was changed or replaced is another, also at the same length and date.
 
 mod staged;
 
@@ -10,7 +10,6 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
@@ -20,13 +19,11 @@ use crate::core::spec::BlobRef;
 use crate::ports::Blobs;
 use crate::ports::blobs::{BlobHead, BlobWriter, Put};
 use crate::ports::error::{PortError, PortResult};
-use staged::{FileWriter, Staged, staged_path, stamp_of};
+pub use staged::is_half_written;
+use staged::{FileWriter, Staged, Stamp, in_folder_of, staged_path, stamp_of};
 
 /// Bytes read at once when a file is digested.
 const DIGEST_BYTES: usize = 1 << 20;
-
-/// What tells cheaply that a file is still the one that was digested.
-type Stamp = (u64, Option<SystemTime>);
 
 /// Objects as files.
 #[derive(Clone)]
@@ -48,8 +45,7 @@ impl FileBlobs {
         let root = self.roots.get(&blob.bucket).ok_or_else(|| {
             PortError::permanent_job(format!("bucket '{}' is not known", blob.bucket))
         })?;
-        let inside = |part: &str| !part.is_empty() && part != "." && part != "..";
-        if !blob.key.split('/').all(inside) {
+        if !is_inside(&blob.key) {
             return Err(PortError::permanent_job(format!(
                 "'{}' is not a key of a file",
                 blob.key
@@ -66,7 +62,7 @@ impl FileBlobs {
         {
             return Ok(BlobHead {
                 etag: etag.clone(),
-                bytes: stamp.0,
+                bytes: stamp.bytes,
             });
         }
         file.seek(SeekFrom::Start(0))?;
@@ -87,7 +83,7 @@ impl FileBlobs {
         }
         Ok(BlobHead {
             etag,
-            bytes: stamp.0,
+            bytes: stamp.bytes,
         })
     }
 
@@ -110,6 +106,20 @@ impl FileBlobs {
     }
 }
 
+/// Whether a key (or the folder of one) stays inside its bucket.
+fn is_inside(key: &str) -> bool {
+    key.split('/')
+        .all(|part| !part.is_empty() && part != "." && part != "..")
+}
+
+/// Whether an object is not there: nothing has its name, or only a folder, or what should be its folder is a file.
+fn is_absent(path: &Path, error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
+    ) || path.is_dir()
+}
+
 /// An error of the file system: what no retry mends ends the job, all else (a full disk) may pass.
 fn failed(path: &Path, error: &std::io::Error) -> PortError {
     let what = format!("{}: {error}", path.display());
@@ -117,6 +127,7 @@ fn failed(path: &Path, error: &std::io::Error) -> PortError {
         ErrorKind::NotFound
         | ErrorKind::PermissionDenied
         | ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
         | ErrorKind::InvalidData
         | ErrorKind::ReadOnlyFilesystem => PortError::permanent_job(what),
         _ => PortError::transient(what),
@@ -183,14 +194,12 @@ impl Blobs for FileBlobs {
     async fn copy(&self, from: &BlobRef, to: &BlobRef) -> PortResult<()> {
         let to = self.path(to)?;
         self.blocking(from, move |_, from| {
-            if let Some(parent) = to.parent() {
-                fs::create_dir_all(parent)?;
-            }
             // A second name for the same bytes costs nothing; where links cannot be made, copy.
             let staged = staged_path(&to);
-            if fs::hard_link(from, &staged).is_err() {
-                fs::copy(from, &staged)?;
-            }
+            in_folder_of(&to, || match fs::hard_link(from, &staged) {
+                Ok(()) => Ok(()),
+                Err(_) => fs::copy(from, &staged).map(drop),
+            })?;
             fs::rename(&staged, &to)?;
             // Renaming onto another name of the same file does nothing at all (POSIX): then the staged name is left.
             let _ = fs::remove_file(&staged);
@@ -205,6 +214,10 @@ impl Blobs for FileBlobs {
             .rsplit_once('/')
             .map_or("", |(folder, _)| folder)
             .to_string();
+        // No key leaves its bucket, so none begins with what would.
+        if !folder.is_empty() && !is_inside(&folder) || prefix.starts_with('/') {
+            return Ok(Vec::new());
+        }
         let (prefix, root) = (prefix.to_string(), BlobRef::new(bucket, "-"));
         self.blocking(&root, move |_, dash| {
             let root = dash.parent().unwrap_or(dash).to_path_buf();
@@ -213,11 +226,20 @@ impl Blobs for FileBlobs {
             while let Some(folder) = folders.pop() {
                 let entries = match fs::read_dir(&folder) {
                     Ok(entries) => entries,
-                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    // Not there, or a file: nothing lies under it.
+                    Err(error)
+                        if matches!(
+                            error.kind(),
+                            ErrorKind::NotFound | ErrorKind::NotADirectory
+                        ) =>
+                    {
+                        continue;
+                    }
                     Err(error) => return Err(error),
                 };
                 for entry in entries {
-                    let path = entry?.path();
+                    let entry = entry?;
+                    let (path, name) = (entry.path(), entry.file_name());
                     if path.is_dir() {
                         folders.push(path);
                         continue;
@@ -228,8 +250,7 @@ impl Blobs for FileBlobs {
                     let key = key
                         .to_string_lossy()
                         .replace(std::path::MAIN_SEPARATOR, "/");
-                    let is_part = key.ends_with(".part");
-                    if key.starts_with(&prefix) && !is_part {
+                    if key.starts_with(&prefix) && !is_half_written(&name.to_string_lossy()) {
                         keys.push(key);
                     }
                 }
@@ -242,8 +263,9 @@ impl Blobs for FileBlobs {
 
     async fn head(&self, blob: &BlobRef) -> PortResult<Option<BlobHead>> {
         self.blocking(blob, |store, path| match File::open(path) {
+            Ok(_) if path.is_dir() => Ok(None),
             Ok(mut file) => store.head_of(path, &mut file).map(Some),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if is_absent(path, &error) => Ok(None),
             Err(error) => Err(error),
         })
         .await
@@ -257,7 +279,7 @@ impl Blobs for FileBlobs {
                 .expect("no panic while held")
                 .remove(path);
             match fs::remove_file(path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Err(error) if !is_absent(path, &error) => return Err(error),
                 _ => {}
             }
             // A prefix without objects is not there in a bucket: folders go with their last file, the bucket stays.

@@ -1,6 +1,5 @@
 //! What is said at the end: a table, some rows as they came out, where the files are, and what to do next.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,9 +8,9 @@ use super::prepare::Prepared;
 use super::progress::span;
 use crate::core::job::{End, JobRecord, Phase};
 use crate::core::outcome::Outcome;
-use crate::core::problem::Problem;
 use crate::ports::error::PortError;
 use crate::report::summary::Summary;
+use crate::results::ResultColumns;
 
 /// Rows that are shown as examples.
 const SHOWN_ROWS: usize = 3;
@@ -30,10 +29,10 @@ pub fn table(args: &RunArgs, prepared: &Prepared, job: &JobRecord, took: Duratio
             "What was done until then is in {}, marked as partial.",
             prepared.folder.path().display()
         );
-        return;
+        return files(prepared);
     }
     if !args.no_text {
-        show_rows(prepared.folder.path());
+        show_rows(prepared.folder.path(), job);
     }
     println!("{:>12}  outcome", "rows");
     for outcome in Outcome::ALL {
@@ -92,11 +91,20 @@ pub fn gave_up(prepared: &Prepared, error: &PortError) {
 }
 
 fn files(prepared: &Prepared) {
-    let folder = prepared.folder.path();
-    println!("results   {}", folder.join("results.csv").display());
-    println!("failures  {}", folder.join("failures.csv").display());
-    println!("summary   {}", folder.join("summary.json").display());
-    println!("report    {}", folder.join("report.html").display());
+    let names = [
+        ("results", "results.csv"),
+        ("results", "results.partial.csv"),
+        ("failures", "failures.csv"),
+        ("failures", "failures.partial.csv"),
+        ("summary", "summary.json"),
+        ("report", "report.html"),
+    ];
+    for (what, name) in names {
+        let path = prepared.folder.path().join(name);
+        if path.exists() {
+            println!("{what:<9} {}", path.display());
+        }
+    }
 }
 
 /// Failed rows by kind, so that nobody has to open a file to see what to mend first.
@@ -121,39 +129,31 @@ fn print_summary(folder: &Path) {
 
 /// The first coded rows, so that a newcomer sees what a result is. Nothing is said if they cannot be read: the table
 /// names the file.
-fn show_rows(folder: &Path) {
-    let Ok(file) = File::open(folder.join("results.csv")) else {
+fn show_rows(folder: &Path, job: &JobRecord) {
+    let (Ok(mut reader), Some(plan)) = (
+        csv::Reader::from_path(folder.join("results.csv")),
+        &job.plan,
+    ) else {
         return;
     };
-    let mut reader = csv::Reader::from_reader(file);
-    let Ok(headers) = reader.headers().cloned() else {
-        return;
+    let columns = ResultColumns::new(&plan.layout.columns, job.spec.problem_type);
+    let get = |record: &csv::StringRecord, at: Option<usize>| {
+        at.and_then(|at| record.get(at))
+            .unwrap_or_default()
+            .to_string()
     };
-    // The last one: ours stand behind the input's.
-    let at = |name: &str| {
-        headers
-            .iter()
-            .enumerate()
-            .filter(|(_, h)| *h == name)
-            .map(|(i, _)| i)
-            .last()
-    };
-    let Some(outcome) = at("outcome") else { return };
     let coded = reader
         .records()
         .filter_map(Result::ok)
-        .filter(|record| record.get(outcome) == Some(Outcome::Coded.name()))
+        .filter(|record| get(record, columns.own("outcome")) == Outcome::Coded.name())
         .take(SHOWN_ROWS);
     for record in coded {
-        let get = |name: &str| at(name).and_then(|i| record.get(i)).unwrap_or_default();
-        println!("row {}", get("row"));
-        for problem in Problem::ALL {
-            let field = |name: &str| get(&format!("{}_{name}", problem.column_prefix()));
-            if !field("code").is_empty() {
-                let head = format!("{} {}", field("code"), field("term"));
-                println!("  {:<8} {head} ({})", problem.name(), field("confidence"));
-                println!("           \"{}\"", short(field("evidence")));
-            }
+        println!("row {}", get(&record, columns.own("row")));
+        for problem in job.spec.problem_type.problems() {
+            let field = |name: &str| get(&record, columns.of_problem(*problem, name));
+            let head = format!("{} {}", field("code"), field("term"));
+            println!("  {:<8} {head} ({})", problem.name(), field("confidence"));
+            println!("           \"{}\"", short(&field("evidence")));
         }
     }
     println!();

@@ -231,11 +231,6 @@ impl Run {
         self.clock.monotonic().saturating_sub(self.started)
     }
 
-    /// Removes what an ended job's workers left.
-    pub async fn clean_up(&self, job: &JobRecord) {
-        self.aggregator.clean_up(job).await;
-    }
-
     /// Runs the three roles until the job is over, is paused, a drain is asked for, or one of them gives up.
     pub async fn until_over(&self, handle: &ShutdownHandle) -> Ended {
         let [splitter, worker, aggregator] = &self.consumers[..] else {

@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::adapters::local::files::is_half_written;
 use crate::core::ids::JobId;
 use crate::core::spec::JobSpec;
 
 /// State of a run: the ledger and the lock. Not part of the results.
 pub const STATE_FOLDER: &str = "_annexa";
 
+/// The file that says which job owns a folder.
+const OWNER: &str = "job.json";
+
 /// What a run writes into its folder.
 const OWN_NAMES: [&str; 10] = [
-    "job.json",
+    OWNER,
     "results.csv",
     "results.partial.csv",
     "failures.csv",
@@ -49,6 +53,10 @@ impl OutputFolder {
             bail!("{shown} is a file: name a folder with --out");
         }
         let state = path.join(STATE_FOLDER);
+        if !state.exists() {
+            // Before anything is made: somebody else's folder is left as it is.
+            refuse_strangers(path)?;
+        }
         fs::create_dir_all(&state)
             .with_context(|| format!("cannot make the folder {}", state.display()))?;
         let lock_path = state.join("lock");
@@ -77,7 +85,7 @@ impl OutputFolder {
 
     /// The job that owns it; none: nobody does.
     pub fn owner(&self) -> anyhow::Result<Option<Owner>> {
-        let path = self.path.join("job.json");
+        let path = self.path.join(OWNER);
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -94,12 +102,37 @@ impl OutputFolder {
         Ok(Some(owner))
     }
 
-    /// Names in the folder that a run would write over although no job owns them.
-    pub fn strangers(&self) -> Vec<&'static str> {
-        OWN_NAMES
-            .into_iter()
-            .filter(|name| self.path.join(name).exists())
-            .collect()
+    /// Makes a folder that no job owns ready for one: refuses it if a run would write over what is there, and removes
+    /// the state of a run that died before it took the folder, or whose outputs somebody removed.
+    pub fn take(&self) -> anyhow::Result<()> {
+        refuse_strangers(&self.path)?;
+        let state = self.path.join(STATE_FOLDER);
+        for name in ["job.sqlite", "job.sqlite-wal", "job.sqlite-shm"] {
+            let path = state.join(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what workers left, and half-written files of processes that died. Only once nobody writes: before the
+    /// roles begin their work, or after they have ended it. What cannot be removed is only in the way.
+    pub fn tidy(&self, job_is_over: bool) {
+        if job_is_over {
+            let _ = fs::remove_dir_all(self.path.join("_work"));
+        }
+        for folder in [&self.path, &self.path.join("chunks")] {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if is_half_written(&name) {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
     }
 
     /// Moves everything of an earlier job into `previous-N`. Nothing is removed.
@@ -110,12 +143,17 @@ impl OutputFolder {
             .expect("there is always a next number");
         fs::create_dir(&aside)
             .with_context(|| format!("cannot make the folder {}", aside.display()))?;
-        for name in OWN_NAMES {
+        let move_aside = |name: &str| -> anyhow::Result<()> {
             let from = self.path.join(name);
             if from.exists() {
                 fs::rename(&from, aside.join(name))
                     .with_context(|| format!("cannot move {} aside", from.display()))?;
             }
+            Ok(())
+        };
+        // What says whose the folder is goes last: cut halfway, the folder is still this program's.
+        for name in OWN_NAMES.into_iter().filter(|name| *name != OWNER) {
+            move_aside(name)?;
         }
         // The ledger goes along, but for the lock that is held.
         let (from, to) = (self.path.join(STATE_FOLDER), aside.join(STATE_FOLDER));
@@ -129,8 +167,24 @@ impl OutputFolder {
                     .with_context(|| format!("cannot move {} aside", entry.path().display()))?;
             }
         }
+        move_aside(OWNER)?;
         Ok(aside)
     }
+}
+
+fn refuse_strangers(path: &Path) -> anyhow::Result<()> {
+    let strangers: Vec<&str> = OWN_NAMES
+        .into_iter()
+        .filter(|name| path.join(name).exists())
+        .collect();
+    if !strangers.is_empty() {
+        bail!(
+            "{} has {} that no run of annexa made: name another folder with --out",
+            path.display(),
+            strangers.join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// The folder that is used when none is named: the input's name without ending, plus `-annexa`.
@@ -177,7 +231,7 @@ mod tests {
             fs::read_to_string(aside.join(STATE_FOLDER).join("job.sqlite")).unwrap(),
             "s"
         );
-        assert!(open.strangers().is_empty());
+        open.take().unwrap();
         assert!(open.move_aside().unwrap().ends_with("previous-2"));
     }
 }

@@ -1,6 +1,20 @@
 //! `annexa run`: the three roles in one process, on SQLite and files. Checks everything before any work, goes on where
 //! an earlier run of the same job stopped, and does nothing twice.
 
+/// As the standard ones, but a reader that has gone (`annexa run ... | head`) ends no work by a panic.
+macro_rules! println {
+    ($($part:tt)*) => {{ use std::io::Write as _; let _ = writeln!(std::io::stdout(), $($part)*); }};
+}
+macro_rules! print {
+    ($($part:tt)*) => {{ use std::io::Write as _; let _ = write!(std::io::stdout(), $($part)*); }};
+}
+macro_rules! eprintln {
+    ($($part:tt)*) => {{ use std::io::Write as _; let _ = writeln!(std::io::stderr(), $($part)*); }};
+}
+macro_rules! eprint {
+    ($($part:tt)*) => {{ use std::io::Write as _; let _ = write!(std::io::stderr(), $($part)*); }};
+}
+
 mod args;
 mod closing;
 mod compose;
@@ -55,6 +69,7 @@ async fn run_job(args: &RunArgs) -> u8 {
             return refusal.code;
         }
     };
+    prepared.folder.tidy(false);
     let (handle, shutdown) = signals::shutdown();
     let run = match compose::Run::open(&prepared, shutdown).await {
         Ok(run) => run,
@@ -65,7 +80,7 @@ async fn run_job(args: &RunArgs) -> u8 {
     };
     match run.job().await {
         Ok(job) if job.is_over() => {
-            run.clean_up(&job).await;
+            prepared.folder.tidy(true);
             closing::already_done(args, &prepared, &job);
             return code_of(&job);
         }
@@ -82,6 +97,8 @@ async fn run_job(args: &RunArgs) -> u8 {
     };
     match ended {
         compose::Ended::Over(job) => {
+            // Again, now that nobody writes: work that was cut may have left a file after the finisher had tidied up.
+            prepared.folder.tidy(true);
             closing::table(args, &prepared, &job, run.started());
             code_of(&job)
         }

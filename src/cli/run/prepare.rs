@@ -254,14 +254,9 @@ fn own_folder(
         }
     }
     let Some(owner) = owner else {
-        let strangers = folder.strangers();
-        if strangers.is_empty() {
-            return Ok(());
-        }
-        return Err(Refusal::one(format!(
-            "{shown} has {} that no run of annexa made: name another folder with --out",
-            strangers.join(", ")
-        )));
+        return folder
+            .take()
+            .map_err(|error| Refusal::one(format!("{error:#}")));
     };
     // A job that was made by --again stays the same job when it is gone on with.
     spec.again.clone_from(&owner.spec.again);

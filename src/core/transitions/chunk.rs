@@ -208,14 +208,14 @@ pub fn intend_calls(chunk: &mut ChunkRecord, claim: &Claim, calls: u64) -> bool 
     holds
 }
 
-/// Notes that the answers of `calls` intended calls are stored (or that they were never made).
-///
-/// Also counts when the claim was lost meanwhile: the answers are stored all the same, so those calls will not be
-/// paid again; but only against the same chunk's lost calls.
+/// Notes that the answers of `calls` intended calls are stored (or that they were never made); false: the claim is
+/// lost, and its open calls stay counted as possibly twice paid: too many rather than too few.
 pub fn settle_calls(chunk: &mut ChunkRecord, claim: &Claim, calls: u64) -> bool {
     let holds = holds(chunk, claim);
     if holds {
         chunk.intended_calls = chunk.intended_calls.saturating_sub(calls);
+        // It gets on: whoever dies or is killed from here on did not die of what is done.
+        chunk.abandoned_claims = 0;
     }
     holds
 }
@@ -233,6 +233,16 @@ pub fn set_cursor(chunk: &mut ChunkRecord, claim: &Claim, row: Option<RowNo>) ->
 pub fn mark_sent(counters: &mut Counters, chunk: &mut ChunkRecord, now_ms: u64) {
     chunk.touched_ms = now_ms;
     unpark(counters, chunk);
+}
+
+/// Whether its holder was at work on it: a booked call, or a row under the cursor. The other chunks that a process held
+/// only waited for their turn, and it did not die of them.
+pub fn is_at_work(chunk: &ChunkRecord) -> bool {
+    let on_a_row = chunk
+        .isolation
+        .as_ref()
+        .is_some_and(|isolation| isolation.cursor.is_some());
+    chunk.lease.is_some() && (chunk.intended_calls > 0 || on_a_row)
 }
 
 /// Whether the sweep should send it again: sent long ago, and nobody holds it (I4).

@@ -57,10 +57,12 @@ pub fn new_ranges<'r>(
     Ok(new)
 }
 
-/// The split is through. Said again with the same totals it changes nothing.
+/// The split is through. Said again with the same totals it changes nothing; totals that speak of more or fewer chunks
+/// than are stored are refused, since a job under them would never be done, or be done without all its rows (I1).
 pub fn split_complete(job: &mut JobRecord, totals: &SplitTotals) -> bool {
     match &job.split {
         Some(known) => known == totals,
+        None if totals.chunks != job.stored_chunks => false,
         None => {
             job.split = Some(totals.clone());
             if job.phase == Phase::Splitting {
@@ -128,9 +130,14 @@ pub fn elect(job: &mut JobRecord, owner: &str, now_ms: u64, lease_ms: u64) -> El
     }
 }
 
+/// Whether somebody was elected under `epoch` and nobody since: an epoch that was only raised is nobody's.
+fn is_elected(job: &JobRecord, epoch: Epoch) -> bool {
+    !job.is_over() && job.finisher_epoch == epoch && job.finisher.is_some()
+}
+
 /// Extends a finisher's lease; false: a newer one was elected, or the job has ended.
 pub fn renew_finisher(job: &mut JobRecord, epoch: Epoch, now_ms: u64, lease_ms: u64) -> bool {
-    let holds = !job.is_over() && job.finisher_epoch == epoch;
+    let holds = is_elected(job, epoch);
     if holds && let Some(finisher) = &mut job.finisher {
         finisher.until_ms = finisher.until_ms.max(now_ms + lease_ms);
     }
@@ -147,7 +154,7 @@ pub fn end(job: &mut JobRecord, epoch: Epoch, end: &End, now_ms: u64) -> EndOutc
             EndOutcome::AlreadyEnded
         };
     }
-    if job.finisher_epoch != epoch {
+    if !is_elected(job, epoch) {
         return EndOutcome::Fenced;
     }
     job.phase = Phase::Ended(end.clone());

@@ -58,6 +58,11 @@ impl Worker {
                 return Ok(End::Interrupted);
             }
             context.pacer.start().await;
+            if asking.claim.isolated {
+                // Not before its turn: a row that only waits is not what a process dies of (S18).
+                self.set_cursor(asking.claim, Some(items[0].group.first_row))
+                    .await?;
+            }
             if info.is_paid {
                 // I8: before the call starts. Saying it twice makes the count too high, never too low.
                 let intended = retry(&*self.ports.clock, Backoff::STORAGE, || {

@@ -3,19 +3,60 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
-use super::{FileBlobs, Stamp};
+use super::FileBlobs;
 use crate::core::identity::hex;
 use crate::core::spec::BlobRef;
 use crate::ports::blobs::{BlobHead, BlobWriter, Put};
 use crate::ports::error::{PortError, PortResult};
 
+/// What tells cheaply that a file is still the one that was digested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// Length.
+    pub(super) bytes: u64,
+    modified: Option<SystemTime>,
+    /// Which file it is, and when it was changed in any way: a date that was set back does not hide a change.
+    #[cfg(unix)]
+    identity: (u64, i64, i64),
+}
+
 pub(super) fn stamp_of(file: &File) -> std::io::Result<Stamp> {
+    #[cfg(unix)]
+    use std::os::unix::fs::MetadataExt;
     let metadata = file.metadata()?;
-    Ok((metadata.len(), metadata.modified().ok()))
+    Ok(Stamp {
+        bytes: metadata.len(),
+        modified: metadata.modified().ok(),
+        #[cfg(unix)]
+        identity: (metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
+    })
+}
+
+/// Tries at making something in a folder that others may be removing.
+const FOLDER_TRIES: u32 = 100;
+
+/// Makes something beside `path`, in a folder that is made if need be. A delete removes folders with their last file,
+/// perhaps just now (even while the folder is being made, which shows as one that is there already): then once more.
+pub(super) fn in_folder_of<R>(
+    path: &Path,
+    mut make: impl FnMut() -> std::io::Result<R>,
+) -> std::io::Result<R> {
+    let folder = path.parent().unwrap_or(path);
+    let is_race = |error: &std::io::Error| {
+        matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists)
+    };
+    for _ in 1..FOLDER_TRIES {
+        match fs::create_dir_all(folder).and_then(|()| make()) {
+            Err(error) if is_race(&error) => {}
+            made => return made,
+        }
+    }
+    fs::create_dir_all(folder).and_then(|()| make())
 }
 
 /// A file beside `path` that nobody takes for an object.
@@ -24,6 +65,17 @@ pub(super) fn staged_path(path: &Path) -> PathBuf {
     let unique = uuid::Uuid::new_v4().simple().to_string();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{unique}.part"))
+}
+
+/// Whether a file's name is that of an object which is being written, or was when its process died (see
+/// [`staged_path`]).
+pub fn is_half_written(name: &str) -> bool {
+    let unique = name
+        .strip_prefix('.')
+        .and_then(|name| name.strip_suffix(".part"))
+        .and_then(|name| name.rsplit_once('.'))
+        .map_or("", |(_, unique)| unique);
+    unique.len() == 32 && unique.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A file that is being written; removed unless it is completed.
@@ -38,12 +90,9 @@ pub(super) struct Staged {
 
 impl Staged {
     pub(super) fn create(path: &Path) -> std::io::Result<Staged> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
         let staged = staged_path(path);
         Ok(Staged {
-            file: File::create_new(&staged)?,
+            file: in_folder_of(path, || File::create_new(&staged))?,
             staged,
             path: path.to_path_buf(),
             hasher: Sha256::new(),
@@ -72,10 +121,12 @@ impl Staged {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(Put::Exists),
                 Err(error) => return Err(error),
             }
+            // Before the stamp is taken: losing a name changes the file, too.
+            let _ = fs::remove_file(&self.staged);
         } else {
             fs::rename(&self.staged, &self.path)?;
-            self.is_done = true;
         }
+        self.is_done = true;
         let etag = format!("sha256:{}", hex(&self.hasher.clone().finalize()));
         let stamp = stamp_of(&self.file)?;
         let mut digests = store.digests.lock().expect("no panic while held");

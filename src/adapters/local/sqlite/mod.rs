@@ -40,24 +40,26 @@ impl Db {
         sync_every_commit: bool,
     ) -> PortResult<Db> {
         let name: Arc<str> = path.display().to_string().into();
-        let open = || -> rusqlite::Result<Connection> {
+        let open = || -> rusqlite::Result<(Connection, u32)> {
             let connection = Connection::open(path)?;
             connection.busy_timeout(Duration::from_secs(10))?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            let synchronous = if sync_every_commit { "FULL" } else { "NORMAL" };
-            connection.pragma_update(None, "synchronous", synchronous)?;
-            Ok(connection)
+            let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            Ok((connection, found))
         };
-        let connection = open().map_err(|error| failed(&name, &error))?;
-        let found: u32 = connection
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .map_err(|error| failed(&name, &error))?;
+        let (connection, found) = open().map_err(|error| failed(&name, &error))?;
         if found != 0 && found != version {
             return Err(PortError::permanent_job(format!(
                 "{name} has schema version {found}, this program knows {version}: use the program that made it, or \
                  another file"
             )));
         }
+        // Only now: a file that is refused is left as it is.
+        let set_up = || -> rusqlite::Result<()> {
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            let synchronous = if sync_every_commit { "FULL" } else { "NORMAL" };
+            connection.pragma_update(None, "synchronous", synchronous)
+        };
+        patiently(set_up).map_err(|error| failed(&name, &error))?;
         let create = format!("BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT;");
         connection
             .execute_batch(&create)
@@ -92,6 +94,32 @@ impl Db {
         )]
         let joined = tokio::task::spawn_blocking(run).await;
         joined.unwrap_or_else(|error| Err(PortError::bug(format!("a database task died: {error}"))))
+    }
+}
+
+/// Tries again for a while where the file is busy: the switch to WAL does not wait for others by itself, and two
+/// processes may open a file at the same moment.
+fn patiently<R>(operation: impl Fn() -> rusqlite::Result<R>) -> rusqlite::Result<R> {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    let mut tries_left = 500;
+    loop {
+        match operation() {
+            Err(error)
+                if tries_left > 0
+                    && matches!(
+                        error.sqlite_error_code(),
+                        Some(DatabaseBusy | DatabaseLocked)
+                    ) =>
+            {
+                tries_left -= 1;
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "an adapter may block while it opens a file"
+                )]
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::adapters::embedded::{Store, Tx, Work};
 use crate::core::chunk::ChunkRecord;
 use crate::core::ids::{ChunkKey, ChunkNo, Generation, JobId};
 use crate::core::job::JobRecord;
+use crate::core::transitions::chunk::is_at_work;
 use crate::ports::error::PortResult;
 
 /// Jobs and chunks in SQLite, one row each; what is searched by stands in columns, all else in the record.
@@ -35,7 +36,8 @@ impl SqliteStore {
     }
 
     /// Lets all claims run out at once. Only for a process that knows that it is alone (it holds the folder's lock):
-    /// whoever held them is dead. They count as abandoned when they are claimed next.
+    /// whoever held them is dead. What it was at work on counts as abandoned when it is claimed next; where that is
+    /// known, chunks that only waited are let go of without that (S18: a bystander is no suspect).
     pub async fn expire_claims(&self) -> PortResult<u64> {
         self.db
             .write(|tx| {
@@ -44,10 +46,13 @@ impl SqliteStore {
                 for job in tx.jobs()? {
                     let open =
                         tx.chunks_with_status(&job.job_id, job.generation, 0, u64::MAX, u32::MAX)?;
+                    let has_suspect = open.iter().any(is_at_work);
                     for mut chunk in open {
                         // The sweep shall look at it at once, also where its message was never sent.
                         chunk.touched_ms = 0;
-                        if let Some(lease) = &mut chunk.lease {
+                        if has_suspect && !is_at_work(&chunk) {
+                            expired += u64::from(chunk.lease.take().is_some());
+                        } else if let Some(lease) = &mut chunk.lease {
                             lease.until_ms = 0;
                             expired += 1;
                         }

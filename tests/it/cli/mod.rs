@@ -1,0 +1,20 @@
+//! The program as a user meets it: real processes, real files, exit codes, and what stands on the screen.
+
+mod harness;
+mod process;
+
+mod again;
+mod bad_files;
+mod bad_rows;
+mod changed_input;
+mod commands;
+mod deadly_row;
+mod exit_codes;
+mod kills;
+mod main_job;
+mod own_terms;
+mod pipes;
+mod privacy;
+mod readme;
+mod signals;
+mod two_runs;

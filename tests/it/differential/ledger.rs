@@ -1,0 +1,277 @@
+//! The ledger in memory and in SQLite: the same answers and the same records after every operation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annexa::adapters::embedded::EmbeddedLedger;
+use annexa::adapters::local::sqlite::SqliteStore;
+use annexa::adapters::memory::clock::SimClock;
+use annexa::adapters::memory::ledger::MemoryStore;
+use annexa::core::chunk::{ChunkLimits, ChunkRecord, Claim, Release};
+use annexa::core::identity;
+use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId};
+use annexa::core::invariants::i2_counters_are_exact;
+use annexa::core::job::{End, JobRecord, PauseReason, Stop};
+use annexa::core::spec::JobSpec;
+use annexa::core::tally::Tally;
+use annexa::ports::{Clock, Ledger};
+
+use super::ledger_ops::{OPERATIONS, Op};
+use super::{Coverage, Dice, SEEDS, STEPS};
+use crate::conformance::fixtures::{folder, open_db};
+use crate::conformance::ledger::{commit_of, plan, range, spec, totals};
+
+const LIMITS: ChunkLimits = ChunkLimits {
+    max_failed_attempts: 3,
+    isolate_after_abandoned: 2,
+    max_abandoned: 4,
+    row_strikes: 1,
+};
+const LEASE_MS: u64 = 100;
+
+/// What a sequence has met so far: what it may go on with.
+struct Actor {
+    dice: Dice,
+    jobs: Vec<(JobId, JobSpec)>,
+    claims: Vec<Claim>,
+    epochs: Vec<(JobId, Epoch)>,
+}
+
+impl Actor {
+    fn new(seed: u64) -> Actor {
+        let mut actor = Actor {
+            dice: Dice::new(seed),
+            jobs: Vec::new(),
+            claims: Vec::new(),
+            epochs: Vec::new(),
+        };
+        actor.next_job();
+        actor
+    }
+
+    /// Another job, that the next create makes.
+    fn next_job(&mut self) {
+        let spec = spec(&format!("job {}", self.jobs.len()));
+        self.jobs.push((identity::job_id(&spec), spec));
+    }
+
+    /// Mostly the newest job, sometimes an older one, rarely none that ever was.
+    fn job(&self) -> JobId {
+        match self.dice.roll(24) {
+            0 => JobId("job-that-never-was".into()),
+            1..=3 => self.dice.pick(&self.jobs).expect("there is one").0.clone(),
+            _ => self.jobs.last().expect("there is one").0.clone(),
+        }
+    }
+
+    fn chunk(&self) -> ChunkNo {
+        self.dice.roll(9) as ChunkNo
+    }
+
+    fn key(&self) -> ChunkKey {
+        ChunkKey {
+            job_id: self.job(),
+            generation: u32::from(self.dice.once_in(30)),
+            chunk: self.chunk(),
+        }
+    }
+
+    /// Mostly one of the newest claims, sometimes a stale or a forged one.
+    fn claim(&self) -> Option<Claim> {
+        let newest = self.claims.len().saturating_sub(4);
+        let from = if self.dice.once_in(4) { 0 } else { newest };
+        let mut claim = self.dice.pick(&self.claims[from..])?.clone();
+        if self.dice.once_in(40) {
+            claim.key.chunk = self.chunk();
+        }
+        Some(claim)
+    }
+
+    fn epoch(&self) -> (JobId, Epoch) {
+        if self.dice.once_in(6) {
+            return (self.job(), self.dice.roll(4));
+        }
+        let last = self.epochs.last().filter(|_| !self.dice.once_in(4));
+        let any = self.dice.pick(&self.epochs);
+        last.or(any).cloned().unwrap_or((self.job(), 1))
+    }
+
+    fn owner(&self, role: char) -> String {
+        format!("{role}{}", self.dice.roll(3))
+    }
+
+    fn ranges(&self) -> Vec<annexa::core::chunk::ChunkRange> {
+        let from = if self.dice.once_in(3) {
+            self.chunk()
+        } else {
+            0
+        };
+        let mut ranges: Vec<_> = (from..from + 1 + self.chunk()).map(range).collect();
+        if self.dice.once_in(5) {
+            let place = self.dice.roll(ranges.len() as u64) as usize;
+            ranges[place].end += 1;
+        }
+        ranges
+    }
+
+    fn under(&self, claim: Claim) -> Op {
+        match self.dice.roll(16) {
+            0..=1 => Op::RenewClaim(claim, self.dice.roll(2 * LEASE_MS)),
+            2 => Op::ReleaseClaim(claim, Release::Interrupted),
+            3..=4 => {
+                let reason = "a \"reason\"".into();
+                Op::ReleaseClaim(claim, Release::Failed { reason })
+            }
+            5..=6 => Op::CallsIntended(claim, self.dice.roll(5)),
+            7..=8 => Op::CallsSettled(claim, self.dice.roll(5)),
+            9..=10 => Op::SetCursor(claim, self.dice.once_in(4).then(|| self.dice.roll(1 << 40))),
+            11 => Op::QuarantineChunk(claim, "unreadable".into()),
+            12 => Op::ParkChunk(claim),
+            _ => {
+                let mut commit = commit_of(&claim);
+                if self.dice.once_in(6) {
+                    commit.sha256 = "other".into();
+                }
+                if self.dice.once_in(4) {
+                    let failed = Tally {
+                        coded: 4,
+                        failed: 1,
+                        ..commit.tally
+                    };
+                    commit.tally = failed;
+                }
+                Op::CommitChunk(claim, Box::new(commit))
+            }
+        }
+    }
+
+    fn next(&mut self) -> Op {
+        let dice = &self.dice;
+        if dice.roll(100) < 45
+            && let Some(claim) = self.claim()
+        {
+            return self.under(claim);
+        }
+        let job = self.job();
+        match dice.roll(64) {
+            0..=17 => Op::ClaimChunk(self.key(), self.owner('w'), LEASE_MS),
+            18..=23 => Op::PutRanges(job, self.ranges()),
+            24..=26 => Op::FreezePlan(job, Box::new(plan(&format!("v{}", dice.roll(2))))),
+            27..=28 => Op::SplitComplete(job, totals(self.chunk())),
+            29..=32 => Op::TakeSendable(job, dice.roll(12) as u32, dice.roll(6) as u32),
+            33..=36 => {
+                let chunks = (0..dice.roll(6)).map(|_| self.chunk()).collect();
+                Op::MarkSent(job, chunks)
+            }
+            37..=40 => Op::SweepList(job, dice.roll(300), dice.roll(6) as u32),
+            41..=42 => Op::Chunks(job, self.chunk(), dice.roll(6) as u32),
+            43..=44 => Op::Pause(
+                job,
+                match dice.roll(3) {
+                    0 => PauseReason::ByUser,
+                    1 => PauseReason::CostCap,
+                    _ => PauseReason::LaneParked {
+                        detail: "quota".into(),
+                    },
+                },
+            ),
+            45..=48 => Op::Resume(job),
+            49 => Op::SetRates(
+                job,
+                dice.roll(9) as u32,
+                dice.once_in(2).then(|| 0.1 * dice.roll(99) as f64),
+            ),
+            50 => Op::Stop(
+                job,
+                match dice.roll(2) {
+                    0 => Stop::Cancelled,
+                    _ => Stop::Failed {
+                        reason: "no access".into(),
+                    },
+                },
+            ),
+            51..=53 => Op::ElectFinisher(job, self.owner('a'), LEASE_MS),
+            54..=55 => {
+                let (job, epoch) = self.epoch();
+                Op::RenewFinisher(job, epoch, dice.roll(2 * LEASE_MS))
+            }
+            56..=57 => {
+                let (job, epoch) = self.epoch();
+                Op::EndJob(job, epoch, End::CompletedWithErrors)
+            }
+            58 => Op::Job(job),
+            59 => Op::ListJobs,
+            60 => {
+                self.next_job();
+                self.create()
+            }
+            _ => self.create(),
+        }
+    }
+
+    fn create(&self) -> Op {
+        let known = if self.dice.once_in(4) {
+            self.dice.pick(&self.jobs)
+        } else {
+            self.jobs.last()
+        };
+        let (job, mut spec) = known.cloned().expect("there is one");
+        spec.rate_limit = Some(0.1 * self.dice.roll(1_000) as f64);
+        Op::CreateJob(job, Box::new(spec))
+    }
+}
+
+/// All that is to be seen of a job.
+async fn state(ledger: &dyn Ledger, job: &JobId) -> (Option<JobRecord>, Vec<ChunkRecord>) {
+    let record = ledger.job(job).await.unwrap();
+    match record {
+        None => (None, Vec::new()),
+        Some(_) => (record, ledger.chunks(job, 0, u32::MAX).await.unwrap()),
+    }
+}
+
+async fn compare(seed: u64, coverage: &mut Coverage) {
+    let clock = Arc::new(SimClock::new(seed));
+    let folder = folder();
+    let memory = EmbeddedLedger::new(MemoryStore::default(), clock.clone(), LIMITS);
+    let sqlite = EmbeddedLedger::new(SqliteStore::new(open_db(&folder)), clock.clone(), LIMITS);
+    let mut actor = Actor::new(seed);
+    for step in 0..STEPS {
+        let op = actor.next();
+        let one = op.apply(&memory).await;
+        let other = op.apply(&sqlite).await;
+        assert_eq!(one.text, other.text, "seed {seed}, step {step}: {op:?}");
+        coverage.saw(op.name(), one.succeeded);
+        actor.claims.extend(one.claim);
+        if let (Some(epoch), Op::ElectFinisher(job, ..)) = (one.epoch, &op) {
+            actor.epochs.push((job.clone(), epoch));
+        }
+        for (job, _) in &actor.jobs {
+            let (one, other) = (state(&memory, job).await, state(&sqlite, job).await);
+            assert_eq!(one, other, "seed {seed}, step {step}: after {op:?}");
+            if let (Some(job), chunks) = &one {
+                i2_counters_are_exact(job, chunks)
+                    .unwrap_or_else(|broken| panic!("seed {seed}, step {step}: {op:?}: {broken}"));
+            }
+        }
+        let pause_ms = match actor.dice.roll(8) {
+            0 => actor.dice.roll(2 * LEASE_MS),
+            1..=3 => actor.dice.roll(LEASE_MS / 4),
+            _ => 0,
+        };
+        clock.sleep(Duration::from_millis(pause_ms)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_and_sqlite_keep_the_same_ledger() {
+    let mut coverage = Coverage::default();
+    for seed in 0..SEEDS {
+        compare(seed, &mut coverage).await;
+    }
+    let cannot_fail = [(
+        "list_jobs",
+        "it lists what there is, and an empty list is an answer",
+    )];
+    coverage.is_complete(&OPERATIONS, &cannot_fail);
+}

@@ -1,0 +1,281 @@
+//! The ledger's operations as data: made once, applied to any ledger, answered in a form that can be compared.
+
+use annexa::core::chunk::{
+    ChunkRange, Claim, ClaimOutcome, Commit, CommitOutcome, Release, ReleaseOutcome,
+};
+use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
+use annexa::core::job::{Election, End, EndOutcome, PauseReason, Stop};
+use annexa::core::plan::{Plan, SplitTotals};
+use annexa::core::spec::JobSpec;
+use annexa::ports::Ledger;
+use annexa::ports::error::PortResult;
+use annexa::ports::ledger::{Created, Held};
+
+use crate::conformance::ledger::{commit_of, plan, ranges, spec, totals};
+
+/// One operation with what it is given: the ledger's own names and arguments.
+#[derive(Debug, Clone)]
+pub enum Op {
+    CreateJob(JobId, Box<JobSpec>),
+    Job(JobId),
+    ListJobs,
+    FreezePlan(JobId, Box<Plan>),
+    PutRanges(JobId, Vec<ChunkRange>),
+    SplitComplete(JobId, SplitTotals),
+    TakeSendable(JobId, u32, u32),
+    MarkSent(JobId, Vec<ChunkNo>),
+    SweepList(JobId, u64, u32),
+    Chunks(JobId, ChunkNo, u32),
+    ClaimChunk(ChunkKey, String, u64),
+    RenewClaim(Claim, u64),
+    ReleaseClaim(Claim, Release),
+    CallsIntended(Claim, u64),
+    CallsSettled(Claim, u64),
+    SetCursor(Claim, Option<RowNo>),
+    CommitChunk(Claim, Box<Commit>),
+    QuarantineChunk(Claim, String),
+    ParkChunk(Claim),
+    Pause(JobId, PauseReason),
+    Resume(JobId),
+    SetRates(JobId, u32, Option<f64>),
+    Stop(JobId, Stop),
+    ElectFinisher(JobId, String, u64),
+    RenewFinisher(JobId, Epoch, u64),
+    EndJob(JobId, Epoch, End),
+}
+
+/// What an operation came to.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The whole answer, to be compared.
+    pub text: String,
+    /// It did what it is for, and did not find itself refused or empty-handed.
+    pub succeeded: bool,
+    /// A claim, if one was granted.
+    pub claim: Option<Claim>,
+    /// A finisher's epoch, if one was elected.
+    pub epoch: Option<Epoch>,
+}
+
+/// All operations, in the trait's order.
+pub const OPERATIONS: [&str; 26] = [
+    "create_job",
+    "job",
+    "list_jobs",
+    "freeze_plan",
+    "put_ranges",
+    "split_complete",
+    "take_sendable",
+    "mark_sent",
+    "sweep_list",
+    "chunks",
+    "claim_chunk",
+    "renew_claim",
+    "release_claim",
+    "calls_intended",
+    "calls_settled",
+    "set_cursor",
+    "commit_chunk",
+    "quarantine_chunk",
+    "park_chunk",
+    "pause",
+    "resume",
+    "set_rates",
+    "stop",
+    "elect_finisher",
+    "renew_finisher",
+    "end_job",
+];
+
+fn outcome<T: std::fmt::Debug>(answer: PortResult<T>, succeeded: impl Fn(&T) -> bool) -> Outcome {
+    Outcome {
+        text: format!("{answer:?}"),
+        succeeded: answer.as_ref().is_ok_and(succeeded),
+        claim: None,
+        epoch: None,
+    }
+}
+
+fn held(answer: PortResult<Held>) -> Outcome {
+    outcome(answer, |held| *held == Held::Yes)
+}
+
+impl Op {
+    /// Its name in the trait.
+    pub fn name(&self) -> &'static str {
+        let place = match self {
+            Op::CreateJob(..) => 0,
+            Op::Job(..) => 1,
+            Op::ListJobs => 2,
+            Op::FreezePlan(..) => 3,
+            Op::PutRanges(..) => 4,
+            Op::SplitComplete(..) => 5,
+            Op::TakeSendable(..) => 6,
+            Op::MarkSent(..) => 7,
+            Op::SweepList(..) => 8,
+            Op::Chunks(..) => 9,
+            Op::ClaimChunk(..) => 10,
+            Op::RenewClaim(..) => 11,
+            Op::ReleaseClaim(..) => 12,
+            Op::CallsIntended(..) => 13,
+            Op::CallsSettled(..) => 14,
+            Op::SetCursor(..) => 15,
+            Op::CommitChunk(..) => 16,
+            Op::QuarantineChunk(..) => 17,
+            Op::ParkChunk(..) => 18,
+            Op::Pause(..) => 19,
+            Op::Resume(..) => 20,
+            Op::SetRates(..) => 21,
+            Op::Stop(..) => 22,
+            Op::ElectFinisher(..) => 23,
+            Op::RenewFinisher(..) => 24,
+            Op::EndJob(..) => 25,
+        };
+        OPERATIONS[place]
+    }
+
+    /// Does it.
+    pub async fn apply(&self, ledger: &dyn Ledger) -> Outcome {
+        match self {
+            Op::CreateJob(job, spec) => {
+                outcome(ledger.create_job(job, spec).await, |c| *c == Created::New)
+            }
+            Op::Job(job) => outcome(ledger.job(job).await, Option::is_some),
+            Op::ListJobs => outcome(ledger.list_jobs().await, |_| true),
+            Op::FreezePlan(job, plan) => outcome(ledger.freeze_plan(job, plan).await, |stands| {
+                *stands == **plan
+            }),
+            Op::PutRanges(job, ranges) => outcome(ledger.put_ranges(job, ranges).await, |()| true),
+            Op::SplitComplete(job, totals) => {
+                outcome(ledger.split_complete(job, totals).await, |()| true)
+            }
+            Op::TakeSendable(job, window, max) => {
+                let taken = ledger.take_sendable(job, *window, *max).await;
+                outcome(taken, |chunks| !chunks.is_empty())
+            }
+            Op::MarkSent(job, chunks) => outcome(ledger.mark_sent(job, chunks).await, |()| true),
+            Op::SweepList(job, silent_ms, max) => {
+                let swept = ledger.sweep_list(job, *silent_ms, *max).await;
+                outcome(swept, |chunks| !chunks.is_empty())
+            }
+            Op::Chunks(job, from, max) => {
+                outcome(ledger.chunks(job, *from, *max).await, |chunks| {
+                    !chunks.is_empty()
+                })
+            }
+            Op::ClaimChunk(key, owner, lease_ms) => {
+                let answer = ledger.claim_chunk(key, owner, *lease_ms).await;
+                let claim = match &answer {
+                    Ok(ClaimOutcome::Granted(claim)) => Some(claim.clone()),
+                    _ => None,
+                };
+                let granted = claim.is_some();
+                Outcome {
+                    claim,
+                    ..outcome(answer, |_| granted)
+                }
+            }
+            Op::RenewClaim(claim, lease_ms) => held(ledger.renew_claim(claim, *lease_ms).await),
+            Op::ReleaseClaim(claim, how) => {
+                let released = ledger.release_claim(claim, how).await;
+                outcome(released, |released| *released != ReleaseOutcome::Lost)
+            }
+            Op::CallsIntended(claim, calls) => held(ledger.calls_intended(claim, *calls).await),
+            Op::CallsSettled(claim, calls) => held(ledger.calls_settled(claim, *calls).await),
+            Op::SetCursor(claim, row) => held(ledger.set_cursor(claim, *row).await),
+            Op::CommitChunk(claim, commit) => {
+                let committed = ledger.commit_chunk(claim, commit).await;
+                outcome(committed, |outcome| *outcome == CommitOutcome::Committed)
+            }
+            Op::QuarantineChunk(claim, reason) => {
+                held(ledger.quarantine_chunk(claim, reason).await)
+            }
+            Op::ParkChunk(claim) => held(ledger.park_chunk(claim).await),
+            Op::Pause(job, reason) => outcome(ledger.pause(job, reason).await, |did| *did),
+            Op::Resume(job) => outcome(ledger.resume(job).await, |did| *did),
+            Op::SetRates(job, workers, rate) => {
+                outcome(ledger.set_rates(job, *workers, *rate).await, |()| true)
+            }
+            Op::Stop(job, stop) => outcome(ledger.stop(job, stop).await, |did| *did),
+            Op::ElectFinisher(job, owner, lease_ms) => {
+                let answer = ledger.elect_finisher(job, owner, *lease_ms).await;
+                let epoch = match &answer {
+                    Ok(Election::Elected { epoch, .. }) => Some(*epoch),
+                    _ => None,
+                };
+                Outcome {
+                    epoch,
+                    ..outcome(answer, |_| epoch.is_some())
+                }
+            }
+            Op::RenewFinisher(job, epoch, lease_ms) => {
+                held(ledger.renew_finisher(job, *epoch, *lease_ms).await)
+            }
+            Op::EndJob(job, epoch, end) => {
+                let ended = ledger.end_job(job, *epoch, end).await;
+                outcome(ended, |ended| *ended == EndOutcome::Ended)
+            }
+        }
+    }
+}
+
+/// Each operation once, about `job`.
+pub fn one_of_each(job: &JobId) -> Vec<Op> {
+    let job = || job.clone();
+    let key = ChunkKey {
+        job_id: job(),
+        generation: 0,
+        chunk: 0,
+    };
+    let claim = Claim {
+        key: key.clone(),
+        epoch: 1,
+        until_ms: 0,
+        range: ranges(1)[0],
+        failed_attempts: 0,
+        isolated: false,
+        poisoned_rows: vec![],
+    };
+    let claim = || claim.clone();
+    vec![
+        Op::CreateJob(job(), Box::new(spec("one of each"))),
+        Op::Job(job()),
+        Op::ListJobs,
+        Op::FreezePlan(job(), Box::new(plan("v1"))),
+        Op::PutRanges(job(), ranges(1)),
+        Op::SplitComplete(job(), totals(1)),
+        Op::TakeSendable(job(), 1, 1),
+        Op::MarkSent(job(), vec![0]),
+        Op::SweepList(job(), 1, 1),
+        Op::Chunks(job(), 0, 1),
+        Op::ClaimChunk(key, "w".into(), 1),
+        Op::RenewClaim(claim(), 1),
+        Op::ReleaseClaim(claim(), Release::Interrupted),
+        Op::CallsIntended(claim(), 1),
+        Op::CallsSettled(claim(), 1),
+        Op::SetCursor(claim(), None),
+        Op::CommitChunk(claim(), Box::new(commit_of(&claim()))),
+        Op::QuarantineChunk(claim(), "no".into()),
+        Op::ParkChunk(claim()),
+        Op::Pause(job(), PauseReason::ByUser),
+        Op::Resume(job()),
+        Op::SetRates(job(), 1, None),
+        Op::Stop(job(), Stop::Cancelled),
+        Op::ElectFinisher(job(), "a".into(), 1),
+        Op::RenewFinisher(job(), 1, 1),
+        Op::EndJob(job(), 1, End::Completed),
+    ]
+}
+
+#[test]
+fn every_operation_of_the_ledger_is_compared() {
+    let source = include_str!("../../../src/ports/ledger.rs");
+    let mut known: Vec<&str> = OPERATIONS.to_vec();
+    known.sort_unstable();
+    assert_eq!(known, super::operations_of(source, "Ledger"));
+    let made: Vec<&str> = one_of_each(&JobId("job-1".into()))
+        .iter()
+        .map(Op::name)
+        .collect();
+    assert_eq!(made, OPERATIONS);
+}
