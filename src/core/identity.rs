@@ -41,13 +41,17 @@ pub fn job_id(spec: &JobSpec) -> JobId {
     JobId(format!("job-{}", &hex(&hasher.finalize())[..ID_HEX_DIGITS]))
 }
 
-/// Names of what makes two specs different jobs, in a fixed order.
-pub fn differences(one: &JobSpec, other: &JobSpec) -> Vec<&'static str> {
+/// What makes two specs different jobs, in a fixed order: the name, and from what to what where that can be read.
+pub fn differences(one: &JobSpec, other: &JobSpec) -> Vec<String> {
     parts(one)
         .into_iter()
         .zip(parts(other))
         .filter(|((_, a), (_, b))| a != b)
-        .map(|((name, _), _)| name)
+        .map(|((name, a), (_, b))| match name {
+            // Digests and nonces tell nobody anything.
+            "input" | "terms" | "again" => name.to_string(),
+            _ => format!("{name} (from {a} to {b})"),
+        })
         .collect()
 }
 
@@ -112,6 +116,9 @@ pub(crate) mod tests {
         other.batch_size = 9;
         other.input_version = "sha256:ff".into();
         assert_ne!(job_id(&one), job_id(&other));
-        assert_eq!(differences(&one, &other), ["input", "batch_size"]);
+        assert_eq!(
+            differences(&one, &other),
+            ["input", "batch_size (from 2 to 9)"]
+        );
     }
 }

@@ -52,8 +52,10 @@ pub enum ReviewReason {
     InsufficientInformation,
     /// The row has no id.
     EmptyId,
-    /// The record has fewer or more fields than the header.
-    RaggedRow,
+    /// The record has fewer fields than the header.
+    RaggedShort,
+    /// The record has more fields than the header.
+    RaggedLong,
     /// Bytes that are no text were replaced.
     BadBytesReplaced,
     /// The record repeats the header, as joined files have it.
@@ -62,14 +64,15 @@ pub enum ReviewReason {
 
 impl ReviewReason {
     /// Every reason, for tables and schemas.
-    pub const ALL: [ReviewReason; 9] = [
+    pub const ALL: [ReviewReason; 10] = [
         ReviewReason::EvidenceNotFound,
         ReviewReason::LowConfidence,
         ReviewReason::TextTruncated,
         ReviewReason::RepairedAnswer,
         ReviewReason::InsufficientInformation,
         ReviewReason::EmptyId,
-        ReviewReason::RaggedRow,
+        ReviewReason::RaggedShort,
+        ReviewReason::RaggedLong,
         ReviewReason::BadBytesReplaced,
         ReviewReason::RepeatedHeader,
     ];
@@ -83,7 +86,8 @@ impl ReviewReason {
             ReviewReason::RepairedAnswer => "repaired_answer",
             ReviewReason::InsufficientInformation => "insufficient_information",
             ReviewReason::EmptyId => "empty_id",
-            ReviewReason::RaggedRow => "ragged_row",
+            ReviewReason::RaggedShort => "ragged_short",
+            ReviewReason::RaggedLong => "ragged_long",
             ReviewReason::BadBytesReplaced => "bad_bytes_replaced",
             ReviewReason::RepeatedHeader => "repeated_header",
         }

@@ -160,7 +160,8 @@ fn before_asking(row: &Row, context: &JobContext) -> ResultRow {
     let mut result = ResultRow::new(row.number, Outcome::Empty);
     for flag in &row.flags {
         result.review.insert(match flag {
-            RowFlag::RaggedShort | RowFlag::RaggedLong => ReviewReason::RaggedRow,
+            RowFlag::RaggedShort => ReviewReason::RaggedShort,
+            RowFlag::RaggedLong => ReviewReason::RaggedLong,
             RowFlag::BadBytesReplaced => ReviewReason::BadBytesReplaced,
             RowFlag::EmptyId => ReviewReason::EmptyId,
             RowFlag::RepeatedHeader => ReviewReason::RepeatedHeader,

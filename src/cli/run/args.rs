@@ -23,7 +23,7 @@ pub struct RunArgs {
     /// What to code: product, patient or both
     #[arg(long, value_name = "TYPE", default_value = "both")]
     pub problem: ProblemType,
-    /// Who answers: precedents (offline, free) or the id of a model on Bedrock
+    /// Who answers: precedents, the offline model (models on Bedrock come with a later version)
     #[arg(long, value_name = "MODEL", default_value = crate::adapters::local::precedents::MODEL_ID)]
     pub model: String,
     /// Reports a call, 1 to 10
@@ -38,13 +38,16 @@ pub struct RunArgs {
     /// How the input is read
     #[command(flatten)]
     pub how: InputArgs,
+    /// Mark rows for review whose primary code has a confidence under P, 0 to 1 [default: 0.4 for precedents, else none]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub review_below: Option<f64>,
     /// Your own table of terms (CSV: code,term[,definition,...]) [default: IMDRF release 2025]
     #[arg(long, value_name = "FILE")]
     pub terms: Option<PathBuf>,
     /// Where paid answers are kept and looked up [default: a file in your data folder]
     #[arg(long, value_name = "FILE")]
     pub answers: Option<PathBuf>,
-    /// Do the whole work anew; earlier outputs in DIR are moved aside, not removed
+    /// Do the work anew; earlier outputs in DIR are moved aside, not removed (answers paid for before are used again)
     #[arg(long)]
     pub again: bool,
     /// Print summary.json at the end instead of a table

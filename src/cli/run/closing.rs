@@ -9,6 +9,7 @@ use super::progress::span;
 use crate::core::job::{End, JobRecord, Phase};
 use crate::core::outcome::Outcome;
 use crate::ports::error::PortError;
+use crate::report::manifest::{Manifest, ManifestEntry};
 use crate::report::summary::Summary;
 use crate::results::ResultColumns;
 
@@ -18,17 +19,27 @@ const SHOWN_ROWS: usize = 3;
 const SHOWN_CHARS: usize = 70;
 
 /// The end of a run that did the job.
-pub fn table(args: &RunArgs, prepared: &Prepared, job: &JobRecord, took: Duration) {
+///
+/// `rows_before` were done by earlier runs of the same job.
+pub fn table(
+    args: &RunArgs,
+    prepared: &Prepared,
+    job: &JobRecord,
+    rows_before: u64,
+    took: Duration,
+) {
     if args.json {
         return print_summary(prepared.folder.path());
     }
     let tally = &job.counters.tally;
     if let Phase::Ended(End::Failed { reason }) = &job.phase {
         println!("The job failed: {reason}");
-        println!(
-            "What was done until then is in {}, marked as partial.",
-            prepared.folder.path().display()
-        );
+        match tally.rows {
+            0 => println!("No row was done."),
+            rows => {
+                println!("The {rows} rows that were done until then are kept, marked as partial.")
+            }
+        }
         return files(prepared);
     }
     if !args.no_text {
@@ -38,22 +49,45 @@ pub fn table(args: &RunArgs, prepared: &Prepared, job: &JobRecord, took: Duratio
     for outcome in Outcome::ALL {
         println!("{:>12}  {}", tally.of(outcome), outcome.name());
     }
-    failures(prepared.folder.path());
-    let rate = tally.rows as f64 / took.as_secs_f64().max(0.001);
+    let summary = summary(prepared.folder.path());
+    // Failed rows by kind, so that nobody has to open a file to see what to mend first.
+    for (kind, errors) in summary.iter().flat_map(|summary| &summary.errors) {
+        let first = errors.first_rows.first().copied().unwrap_or_default();
+        println!("{:>14}  {kind}, first in row {first}", errors.count);
+    }
+    let rows = tally.rows - rows_before;
+    let rate = rows as f64 / took.as_secs_f64().max(0.001);
+    let now = if rows_before > 0 {
+        format!(", {rows} of them now")
+    } else {
+        String::new()
+    };
     println!(
-        "{:>12}  all, in {} ({rate:.0} rows a second)",
+        "{:>12}  all{now}, in {} ({rate:.0} rows a second)",
         tally.rows,
         span(took)
     );
     println!("{:>12}  marked for review", tally.review);
+    for (reason, count) in summary.iter().flat_map(|summary| &summary.review) {
+        println!("{count:>14}  {reason}");
+    }
     println!("{:>12}  US dollars", tally.total_cost().to_string());
     files(prepared);
 }
 
-/// A run of a job that is over.
-pub fn already_done(args: &RunArgs, prepared: &Prepared, job: &JobRecord) {
+/// A run of a job that is over. False: some of its files are not what the job wrote.
+pub fn already_done(args: &RunArgs, prepared: &Prepared, job: &JobRecord) -> bool {
+    let changed = changed_files(prepared.folder.path());
+    if !changed.is_empty() {
+        eprintln!(
+            "annexa: the job is {}, but files of it are gone or changed: {}; --again does the work anew",
+            job.state(),
+            changed.join(", ")
+        );
+    }
     if args.json {
-        return print_summary(prepared.folder.path());
+        print_summary(prepared.folder.path());
+        return changed.is_empty();
     }
     let rows = job.counters.tally.rows;
     println!(
@@ -64,6 +98,7 @@ pub fn already_done(args: &RunArgs, prepared: &Prepared, job: &JobRecord) {
         println!("It failed: {reason}");
     }
     files(prepared);
+    changed.is_empty()
 }
 
 /// A run that was interrupted.
@@ -107,16 +142,26 @@ fn files(prepared: &Prepared) {
     }
 }
 
-/// Failed rows by kind, so that nobody has to open a file to see what to mend first.
-fn failures(folder: &Path) {
-    let text = std::fs::read(folder.join("summary.json")).unwrap_or_default();
-    let Ok(summary) = serde_json::from_slice::<Summary>(&text) else {
-        return;
+/// The job's summary; none if it cannot be read.
+fn summary(folder: &Path) -> Option<Summary> {
+    serde_json::from_slice(&std::fs::read(folder.join("summary.json")).ok()?).ok()
+}
+
+/// Files of an ended job that are gone or have another length than its manifest says.
+fn changed_files(folder: &Path) -> Vec<String> {
+    let manifest = std::fs::read(folder.join("manifest.json")).unwrap_or_default();
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&manifest) else {
+        return vec!["manifest.json".to_string()];
     };
-    for (kind, errors) in &summary.errors {
-        let first = errors.first_rows.first().copied().unwrap_or_default();
-        println!("{:>14}  {kind}, first in row {first}", errors.count);
-    }
+    let is_changed = |entry: &&ManifestEntry| {
+        let length = std::fs::metadata(folder.join(&entry.name)).map(|metadata| metadata.len());
+        !length.is_ok_and(|bytes| bytes == entry.bytes)
+    };
+    let files = manifest.outputs.iter().chain(&manifest.chunks);
+    files
+        .filter(is_changed)
+        .map(|entry| entry.name.clone())
+        .collect()
 }
 
 fn print_summary(folder: &Path) {

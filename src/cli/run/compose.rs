@@ -232,7 +232,8 @@ impl Run {
     }
 
     /// Runs the three roles until the job is over, is paused, a drain is asked for, or one of them gives up.
-    pub async fn until_over(&self, handle: &ShutdownHandle) -> Ended {
+    /// `rows_before` were done by earlier runs; they do not count into the rate that is shown.
+    pub async fn until_over(&self, handle: &ShutdownHandle, rows_before: u64) -> Ended {
         let [splitter, worker, aggregator] = &self.consumers[..] else {
             unreachable!("three consumers are composed")
         };
@@ -246,7 +247,7 @@ impl Run {
             [a, b, c].into_iter().find_map(|report| report.gave_up)
         }
         .boxed();
-        let mut progress = Progress::new(self.clock.clone());
+        let mut progress = Progress::new(self.clock.clone(), rows_before);
         let mut seen = None;
         let gave_up = loop {
             tokio::select! {

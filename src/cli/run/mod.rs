@@ -78,28 +78,35 @@ async fn run_job(args: &RunArgs) -> u8 {
             return exit::FAILED;
         }
     };
-    match run.job().await {
+    let rows_before = match run.job().await {
         Ok(job) if job.is_over() => {
             prepared.folder.tidy(true);
-            closing::already_done(args, &prepared, &job);
-            return code_of(&job);
+            let is_whole = closing::already_done(args, &prepared, &job);
+            return if is_whole {
+                code_of(&job)
+            } else {
+                exit::FAILED
+            };
         }
-        Ok(job) => progress::announce(&prepared, &job),
+        Ok(job) => {
+            progress::announce(&prepared, &job);
+            job.counters.tally.rows
+        }
         Err(error) => {
             eprintln!("annexa: {error}");
             return exit::FAILED;
         }
-    }
+    };
     let ended = tokio::select! {
         biased;
         () = interrupted(&handle) => unreachable!("the second signal ends the process"),
-        ended = run.until_over(&handle) => ended,
+        ended = run.until_over(&handle, rows_before) => ended,
     };
     match ended {
         compose::Ended::Over(job) => {
             // Again, now that nobody writes: work that was cut may have left a file after the finisher had tidied up.
             prepared.folder.tidy(true);
-            closing::table(args, &prepared, &job, run.started());
+            closing::table(args, &prepared, &job, rows_before, run.started());
             code_of(&job)
         }
         compose::Ended::Paused(job) => {

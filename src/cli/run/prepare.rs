@@ -123,6 +123,13 @@ fn flags(args: &RunArgs) -> Vec<String> {
             "--rate-limit is {rate}: a positive number of calls a second is expected"
         ));
     }
+    if let Some(below) = args.review_below
+        && !(0.0..=1.0).contains(&below)
+    {
+        problems.push(format!(
+            "--review-below is {below}: a confidence between 0 and 1 is expected"
+        ));
+    }
     if models::info(&args.model).is_none() {
         problems.push(models::unknown(&args.model));
     }
@@ -137,7 +144,11 @@ fn terms(args: &RunArgs) -> Result<Arc<TermTable>, Vec<String>> {
         .map_err(|error| vec![format!("--terms {}: {error}", path.display())])?;
     match TermTable::from_csv_bytes(&path.display().to_string(), &bytes) {
         Ok(table) => {
-            for warning in table.warnings() {
+            for warning in table
+                .warnings()
+                .iter()
+                .chain(&models::warnings(&args.model, &table))
+            {
                 eprintln!("annexa: warning: {warning}");
             }
             Ok(Arc::new(table))
@@ -223,7 +234,9 @@ async fn spec(args: &RunArgs, blobs: &FileBlobs, terms_sha256: String) -> Result
         encoding: args.how.encoding.clone(),
         max_text_chars: defaults::MAX_TEXT_CHARS,
         max_record_bytes: defaults::MAX_RECORD_BYTES,
-        review_below: None,
+        review_below: args
+            .review_below
+            .or_else(|| models::default_review_below(&args.model)),
         again: None,
     })
 }

@@ -38,13 +38,13 @@ pub struct Progress {
     clock: Arc<dyn Clock>,
     bar: Option<ProgressBar>,
     begun: Duration,
-    rows_at_begin: Option<u64>,
+    rows_at_begin: u64,
     next_plain: Duration,
 }
 
 impl Progress {
-    /// Begins now.
-    pub fn new(clock: Arc<dyn Clock>) -> Progress {
+    /// Begins now; `rows_at_begin` were done before and do not count into the rate.
+    pub fn new(clock: Arc<dyn Clock>, rows_at_begin: u64) -> Progress {
         let begun = clock.monotonic();
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(0);
@@ -58,7 +58,7 @@ impl Progress {
             clock,
             bar,
             begun,
-            rows_at_begin: None,
+            rows_at_begin,
             next_plain: begun + PLAIN_EVERY,
         }
     }
@@ -70,8 +70,7 @@ impl Progress {
         if self.bar.is_none() && !is_plain_due {
             return;
         }
-        let rows_at_begin = *self.rows_at_begin.get_or_insert(job.counters.tally.rows);
-        let line = line(job, rows_at_begin, now.saturating_sub(self.begun));
+        let line = line(job, self.rows_at_begin, now.saturating_sub(self.begun));
         match &self.bar {
             Some(bar) => {
                 bar.set_length(job.split.as_ref().map_or(0, |split| split.rows));

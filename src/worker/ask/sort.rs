@@ -46,8 +46,8 @@ impl Worker {
                     }
                     _ => {
                         let reason = format!(
-                            "the answer was not valid after {} calls: {fault} (stop reason {:?})",
-                            item.attempts, answer.stop
+                            "the answer was not valid after {} calls: {fault}",
+                            item.attempts
                         );
                         answered.push((
                             item.position,

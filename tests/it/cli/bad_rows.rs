@@ -64,7 +64,7 @@ fn a_short_row_with_id_and_text_is_coded_and_flagged() {
     let (results, _) = between("id,mdr_text,note", b"short,THE PATIENT DIED\n");
     assert_eq!(
         (results.get(2, "outcome"), results.get(2, "review")),
-        ("coded", "ragged_row")
+        ("coded", "ragged_short")
     );
     assert_eq!(results.get(2, "note"), "");
 }
@@ -77,7 +77,7 @@ fn a_long_row_is_coded_and_its_extra_fields_are_said_in_error() {
     );
     assert_eq!(
         (results.get(2, "outcome"), results.get(2, "review")),
-        ("coded", "ragged_row")
+        ("coded", "ragged_long")
     );
     let error = results.get(2, "error");
     assert!(error.starts_with("extra_fields: row 2 (byte "), "{error}");

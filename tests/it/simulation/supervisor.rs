@@ -208,14 +208,21 @@ async fn strike(
     // The set hands its processes out in no fixed order; their numbers are one.
     all.sort_by_key(|process| process.0.number);
     let victim = clock.random() as usize % all.len();
-    match clock.random() % 20 {
+    match clock.random() % 24 {
         0..=4 => {
             world.chaos.saw(all[victim].0.role.crash_name());
             let role = all[victim].0.role;
             all[victim] = Numbered(start(role));
         }
-        5..=7 => {
+        5..=7 | 20..=23 => {
             world.chaos.saw("freeze");
+            // Mostly workers: theirs is the work that a zombie could spoil.
+            let is_worker = |process: &Numbered| process.0.role == Role::Worker;
+            let from = clock.random() as usize % all.len();
+            let victim = (0..all.len())
+                .map(|i| (from + i) % all.len())
+                .find(|i| is_worker(&all[*i]));
+            let victim = victim.filter(|_| clock.random() % 4 > 0).unwrap_or(from);
             let span = LEASE + Duration::from_millis(clock.random() % 60_000);
             all[victim].0.freeze(span);
         }
