@@ -64,6 +64,8 @@ impl IncidentAnswer {
 pub struct Payer {
     /// Its job.
     pub job_id: JobId,
+    /// When that job was made, in Unix milliseconds: the same work in another place has the same id, and is not the payer.
+    pub job_created_ms: u64,
     /// Its chunk.
     pub chunk: ChunkNo,
     /// Its row.

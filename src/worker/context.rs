@@ -23,6 +23,7 @@ const KEPT_JOBS: usize = 64;
 /// A job, ready to be worked on.
 pub(super) struct JobContext {
     pub(super) job_id: JobId,
+    pub(super) job_created_ms: u64,
     pub(super) spec: JobSpec,
     pub(super) plan: Plan,
     pub(super) columns: ResultColumns,
@@ -77,6 +78,7 @@ async fn open(ports: &WorkerPorts, job_id: &JobId) -> PortResult<JobContext> {
     );
     Ok(JobContext {
         job_id: job_id.clone(),
+        job_created_ms: job.created_ms,
         columns: ResultColumns::new(&plan.layout.columns, spec.problem_type),
         calls: tokio::sync::Semaphore::new(spec.max_workers.max(1) as usize),
         pacer: Pacer::new(ports.clock.clone(), spec.rate_limit),

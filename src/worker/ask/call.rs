@@ -53,8 +53,12 @@ impl Worker {
             max_tokens: TOKENS_A_PROBLEM * problems * items.len() as u32,
         };
         let (mut failures, mut throttles, mut has_doubled) = (0, 0, false);
+        // The call is in the ledger's books; one booking serves all its tries, so that a chunk that is only throttled does
+        // not look as if it got on.
+        let mut is_booked = false;
         loop {
             if asking.halted.load(Ordering::Relaxed) || self.ports.shutdown.is_draining() {
+                self.unbook(asking, is_booked).await?;
                 return Ok(End::Interrupted);
             }
             context.pacer.start().await;
@@ -63,13 +67,14 @@ impl Worker {
                 self.set_cursor(asking.claim, Some(items[0].group.first_row))
                     .await?;
             }
-            if info.is_paid {
+            if info.is_paid && !is_booked {
                 // I8: before the call starts. Saying it twice makes the count too high, never too low.
                 let intended = retry(&*self.ports.clock, Backoff::STORAGE, || {
                     self.ports.ledger.calls_intended(asking.claim, 1)
                 })
                 .await?;
                 still(intended)?;
+                is_booked = true;
             }
             asking.tally.lock().expect("no panic while held").calls += 1;
             items.iter_mut().for_each(|item| item.attempts += 1);
@@ -92,23 +97,27 @@ impl Worker {
                         has_doubled = true;
                         request.max_tokens *= 2;
                         asking.tally.lock().expect("no panic while held").retries += 1;
-                        if info.is_paid {
-                            self.settle_call(asking.claim).await?;
-                        }
+                        self.unbook(asking, is_booked).await?;
+                        is_booked = false;
                         continue;
                     }
                     return Ok(End::Answer(answer));
                 }
                 Err(error) => error,
             };
-            if info.is_paid && !error.unknown_outcome {
-                self.settle_call(asking.claim).await?;
+            if error.unknown_outcome {
+                // It may have been paid for: this booking stays, the next try has one of its own.
+                is_booked = false;
             }
             let pause = match error.class {
                 ErrorClass::LaneParked | ErrorClass::PermanentJob | ErrorClass::LostClaim => {
+                    self.unbook(asking, is_booked).await?;
                     return Err(error);
                 }
-                ErrorClass::PermanentRow | ErrorClass::Bug => return Ok(End::Refused(error)),
+                ErrorClass::PermanentRow | ErrorClass::Bug => {
+                    self.unbook(asking, is_booked).await?;
+                    return Ok(End::Refused(error));
+                }
                 ErrorClass::Throttled => {
                     throttles += 1;
                     asking.tally.lock().expect("no panic while held").throttles += 1;
@@ -120,6 +129,7 @@ impl Worker {
                 ErrorClass::Transient => {
                     failures += 1;
                     if failures >= self.setup.ask.transient.tries {
+                        self.unbook(asking, is_booked).await?;
                         return Ok(End::Refused(
                             error.context(format!("given up after {failures} tries")),
                         ));
@@ -130,6 +140,15 @@ impl Worker {
             };
             self.pause(pause.max(error.retry_after.unwrap_or_default()))
                 .await;
+        }
+    }
+
+    /// Takes a call out of the books that was certainly not paid for, or whose answer is of no use.
+    async fn unbook(&self, asking: &Asking<'_>, is_booked: bool) -> PortResult<()> {
+        if is_booked {
+            self.settle_call(asking.claim).await
+        } else {
+            Ok(())
         }
     }
 

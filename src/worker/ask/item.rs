@@ -57,6 +57,7 @@ impl Item<'_, '_> {
             attempts: self.attempts,
             payer: Payer {
                 job_id: asking.context.job_id.clone(),
+                job_created_ms: asking.context.job_created_ms,
                 chunk: asking.claim.key.chunk,
                 row: self.group.first_row,
             },

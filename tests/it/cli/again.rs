@@ -103,10 +103,13 @@ fn settings_that_shape_answers_are_named_when_they_differ() {
         (&["--model", "rehearsal"], "model"),
     ] {
         let ran = place.annexa(&[&["run", "in.csv"], flags].concat());
-        ran.refused(64, &["another job", &format!("differs in: {named};")]);
+        ran.refused(64, &["another job", &format!("differs in: {named}")]);
     }
     let several = place.annexa(&["run", "in.csv", "--problem", "patient", "--chunk-rows", "7"]);
-    several.refused(64, &["differs in: problem_type, chunk_rows;"]);
+    several.refused(
+        64,
+        &["differs in: problem_type (from \"both\" to \"patient\"), chunk_rows (from 100 to 7);"],
+    );
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub fn paid(row: u64) -> PaidAnswer {
         attempts: 3,
         payer: Payer {
             job_id: JobId("job-1".into()),
+            job_created_ms: 1,
             chunk: 7,
             row,
         },

@@ -94,6 +94,7 @@ pub mod fixtures;
 
 mod answers;
 mod blobs;
+mod blobs_parallel;
 mod blobs_streams;
 mod chaos;
 mod chaos_model;
@@ -103,6 +104,7 @@ mod files;
 pub mod ledger;
 mod model;
 mod queue;
+mod queue_receipts;
 mod queue_time;
 mod sqlite;
 mod sqlite_recovery;

@@ -35,11 +35,15 @@ fn ledger(folder: &TempDir, clock: &Arc<SimClock>) -> Arc<SqliteLedger> {
 }
 
 fn queue(folder: &TempDir, clock: &Arc<SimClock>) -> SqliteQueue {
+    queue_named(folder, clock, "chunks")
+}
+
+fn queue_named(folder: &TempDir, clock: &Arc<SimClock>, name: &'static str) -> SqliteQueue {
     let setup = QueueSetup {
         visibility: HOUR,
         max_receives: 100,
     };
-    SqliteQueue::new(open_db(folder), "chunks", clock.clone(), setup)
+    SqliteQueue::new(open_db(folder), name, clock.clone(), setup)
 }
 
 /// A desk at the job of this file in `folder`.
@@ -195,6 +199,40 @@ async fn a_lonely_process_takes_over_all_claims_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s18_of_a_dead_process_only_what_it_was_at_work_on_is_a_suspect() {
+    let (folder, clock) = (folder(), Arc::new(SimClock::new(1)));
+    let dead = running(&folder, &clock, 3).await;
+    let (suspect, settled) = (dead.claim(0, "w0").await, dead.claim(1, "w1").await);
+    dead.claim(2, "w2").await;
+    for claim in [&suspect, &settled] {
+        dead.ledger.calls_intended(claim, 2).await.unwrap();
+    }
+    dead.ledger.calls_settled(&settled, 2).await.unwrap();
+    drop(dead);
+
+    let alone = ledger(&folder, &clock);
+    assert_eq!(alone.store().expire_claims().await.unwrap(), 3);
+    let desk = desk(alone, &clock);
+    for (chunk, deaths) in [(0, 1), (1, 0), (2, 0)] {
+        assert_eq!(
+            desk.claim(chunk, "heir").await.epoch,
+            2,
+            "each is to be had, under a new epoch"
+        );
+        assert_eq!(
+            desk.chunk(chunk).await.abandoned_claims,
+            deaths,
+            "chunk {chunk}"
+        );
+    }
+    assert_eq!(
+        desk.ledger.renew_claim(&settled, 1_000).await.unwrap(),
+        Held::Lost
+    );
+    desk.holds().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lonely_process_is_elected_in_place_of_a_dead_finisher() {
     let (folder, clock) = (folder(), Arc::new(SimClock::new(1)));
     let dead = running(&folder, &clock, 1).await;
@@ -245,15 +283,7 @@ async fn a_lonely_process_has_every_message_in_hand_come_back() {
     drop(dead);
 
     let alone = queue(&folder, &clock);
-    let other = SqliteQueue::new(
-        open_db(&folder),
-        "done",
-        clock.clone(),
-        QueueSetup {
-            visibility: HOUR,
-            max_receives: 100,
-        },
-    );
+    let other = queue_named(&folder, &clock, "done");
     send(&other, "of another queue").await;
     receive_one(&other).await;
     assert!(is_quiet(&alone).await);

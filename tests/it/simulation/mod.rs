@@ -4,6 +4,7 @@
 //!
 //! `ANNEXA_SIM_SEEDS=20000` runs more seeds, `ANNEXA_SIM_SEED=17` one alone, with its trace on a failure.
 
+mod dozing;
 mod inputs;
 mod process;
 mod supervisor;
@@ -87,6 +88,7 @@ fn i1_to_i9_hold_whatever_happens() {
         "crash_worker",
         "crash_aggregator",
         "freeze",
+        "doze",
         "drain",
         "pause",
         "cancel",
@@ -110,8 +112,7 @@ fn i1_to_i9_hold_whatever_happens() {
         "claim_busy",
         "claim_parked",
         "claim_done",
-        "commit_fenced",
-        "commit_twice",
+        "commit_refused",
         "isolated",
         "poisoned_row",
         "finisher_changed",

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,7 +36,12 @@ pub struct Process {
     pub shutdown: ShutdownHandle,
     work: BoxFuture<'static, ()>,
     frozen: Option<Pin<Box<Sleep>>>,
+    /// Set from within: the process stands still as soon as it comes back from its next await.
+    pub stand_still: StandStill,
 }
+
+/// A wish to stand still for a while.
+pub type StandStill = Arc<Mutex<Option<Duration>>>;
 
 impl Process {
     pub fn new(
@@ -43,6 +49,7 @@ impl Process {
         number: usize,
         shutdown: ShutdownHandle,
         work: BoxFuture<'static, ()>,
+        stand_still: StandStill,
     ) -> Process {
         Process {
             role,
@@ -50,6 +57,7 @@ impl Process {
             shutdown,
             work,
             frozen: None,
+            stand_still,
         }
     }
 
@@ -64,6 +72,10 @@ impl Future for Process {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let wish = self.stand_still.lock().unwrap().take();
+        if let Some(span) = wish {
+            self.freeze(span);
+        }
         if let Some(frozen) = &mut self.frozen {
             if frozen.as_mut().poll(context).is_pending() {
                 return Poll::Pending;

@@ -222,7 +222,9 @@ async fn strike(
             let victim = (0..all.len())
                 .map(|i| (from + i) % all.len())
                 .find(|i| is_worker(&all[*i]));
-            let victim = victim.filter(|_| clock.random() % 4 > 0).unwrap_or(from);
+            let victim = victim
+                .filter(|_| !clock.random().is_multiple_of(4))
+                .unwrap_or(from);
             let span = LEASE + Duration::from_millis(clock.random() % 60_000);
             all[victim].0.freeze(span);
         }

@@ -275,8 +275,10 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
                 }
                 self.check_job(&claim.key.job_id).await;
             }
-            Ok(CommitOutcome::AlreadyDone) => self.chaos.saw("commit_twice"),
-            Ok(CommitOutcome::Fenced) => self.chaos.saw("commit_fenced"),
+            // A zombie's: refused because another's stands, or because another is at it.
+            Ok(CommitOutcome::AlreadyDone | CommitOutcome::Fenced) => {
+                self.chaos.saw("commit_refused");
+            }
             Ok(CommitOutcome::JobOver) | Err(_) => {}
         }
         answer

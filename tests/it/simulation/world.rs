@@ -31,8 +31,9 @@ use annexa::worker::{AskSetup, Worker, WorkerPorts, WorkerSetup};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
+use super::dozing::DozingBlobs;
 use super::inputs::{self, DEADLY, Input};
-use super::process::{Process, Role};
+use super::process::{Process, Role, StandStill};
 use super::watch::{Seen, WatchLedger, WatchQueue};
 
 pub const LEASE: Duration = Duration::from_secs(30);
@@ -200,7 +201,13 @@ impl World {
         let (handle, shutdown) = signals::shutdown();
         let ledger: Arc<dyn Ledger> =
             Arc::new(ChaosLedger::new(self.ledger.clone(), self.chaos.clone()));
-        let blobs: Arc<dyn Blobs> = Arc::new(self.blobs.clone());
+        let stand_still = StandStill::default();
+        let blobs: Arc<dyn Blobs> = Arc::new(DozingBlobs {
+            inner: self.blobs.clone(),
+            stand_still: stand_still.clone(),
+            chaos: self.chaos.clone(),
+            clock: clock.clone(),
+        });
         let chunks: Arc<dyn Queue> = self.watched_chunks.clone();
         let done: Arc<dyn Queue> = self.done.clone();
         let model: Arc<dyn Model> = Arc::new(DeadlyModel {
@@ -304,7 +311,7 @@ impl World {
                 .boxed()
             }
         };
-        Process::new(role, number, handle, work)
+        Process::new(role, number, handle, work, stand_still)
     }
 }
 

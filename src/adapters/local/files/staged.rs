@@ -67,8 +67,7 @@ pub(super) fn staged_path(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{unique}.part"))
 }
 
-/// Whether a file's name is that of an object which is being written, or was when its process died (see
-/// [`staged_path`]).
+/// Whether a file's name is that of an object which is being written, or was when its process died.
 pub fn is_half_written(name: &str) -> bool {
     let unique = name
         .strip_prefix('.')

@@ -116,6 +116,23 @@ async fn s18_even_isolation_ends_in_quarantine(fixture: &dyn LedgerFixture) {
     desk.holds().await;
 }
 
+async fn s18_a_chunk_that_gets_on_is_no_suspect(fixture: &dyn LedgerFixture) {
+    let desk = desk(fixture, "gets on").await;
+    for _ in 0..LIMITS.max_abandoned * 2 {
+        let claim = dies_on(&desk, None).await;
+        assert!(!claim.isolated);
+        // Its answers were stored before it died, so it did not die of them.
+        desk.ledger.calls_intended(&claim, 2).await.unwrap();
+        desk.ledger.calls_settled(&claim, 2).await.unwrap();
+    }
+    // Its last death is booked with the next claim.
+    for _ in 1..LIMITS.isolate_after_abandoned {
+        assert!(!dies_on(&desk, None).await.isolated);
+    }
+    assert!(dies_on(&desk, None).await.isolated, "it gets on no more");
+    desk.holds().await;
+}
+
 async fn s16_deaths_and_failures_are_counted_apart(fixture: &dyn LedgerFixture) {
     let desk = desk(fixture, "apart").await;
     let failed = Release::Failed {
@@ -138,5 +155,6 @@ every_ledger! { conform [
     s18_the_cursor_is_kept_and_taken_off,
     a_chunk_that_is_not_isolated_has_no_cursor,
     s18_even_isolation_ends_in_quarantine,
+    s18_a_chunk_that_gets_on_is_no_suspect,
     s16_deaths_and_failures_are_counted_apart,
 ]}
