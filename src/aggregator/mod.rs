@@ -70,11 +70,6 @@ impl Aggregator {
         Aggregator { ports, setup }
     }
 
-    /// Removes what workers left of a job that has ended; harmless to say again.
-    pub async fn clean_up(&self, job: &JobRecord) {
-        finish::clean_up(&self.ports, job).await;
-    }
-
     /// Has a job go on or end, as far as it can.
     async fn progress(&self, job_id: &JobId) -> PortResult<Disposition> {
         let ports = &self.ports;

@@ -278,9 +278,7 @@ impl Worker {
                 call::End::Answer(answer)
                     if answer.stop == StopReason::Refusal && items.len() > 1 =>
                 {
-                    if asking.context.model.info().is_paid {
-                        self.settle_call(asking.claim).await?;
-                    }
+                    self.settle_call(asking).await?;
                     open.extend(items.into_iter().map(|item| vec![item]));
                 }
                 call::End::Answer(answer) => {

@@ -146,7 +146,7 @@ impl Worker {
     /// Takes a call out of the books that was certainly not paid for, or whose answer is of no use.
     async fn unbook(&self, asking: &Asking<'_>, is_booked: bool) -> PortResult<()> {
         if is_booked {
-            self.settle_call(asking.claim).await
+            self.settle_call(asking).await
         } else {
             Ok(())
         }

@@ -3,7 +3,6 @@
 use super::item::{Answered, Item};
 use super::{Asking, Worker, still};
 use crate::coding::validate::{Checked, validate};
-use crate::core::chunk::Claim;
 use crate::ports::error::PortResult;
 use crate::ports::model::{Answer, StopReason};
 use crate::ports::retry::{Backoff, retry, retry_unless_unknown};
@@ -57,23 +56,23 @@ impl Worker {
                 },
             }
         }
-        if context.model.info().is_paid {
-            if !good.is_empty() {
-                retry(&*self.ports.clock, Backoff::STORAGE, || {
-                    self.ports.answers.put(&good)
-                })
-                .await?;
-            }
-            self.settle_call(asking.claim).await?;
+        if context.model.info().is_paid && !good.is_empty() {
+            retry(&*self.ports.clock, Backoff::STORAGE, || {
+                self.ports.answers.put(&good)
+            })
+            .await?;
         }
-        Ok(())
+        self.settle_call(asking).await
     }
 
-    /// Takes one call off the ledger's list of possibly lost ones. Said once only: a lost answer leaves the count too
+    /// Takes one call off the ledger's list of possibly lost ones; calls that cost nothing were never on it. Said once only: a lost answer leaves the count too
     /// high, a second saying could make it too low.
-    pub(super) async fn settle_call(&self, claim: &Claim) -> PortResult<()> {
+    pub(super) async fn settle_call(&self, asking: &Asking<'_>) -> PortResult<()> {
+        if !asking.context.model.info().is_paid {
+            return Ok(());
+        }
         let settled = retry_unless_unknown(&*self.ports.clock, Backoff::STORAGE, || {
-            self.ports.ledger.calls_settled(claim, 1)
+            self.ports.ledger.calls_settled(asking.claim, 1)
         })
         .await;
         match settled {

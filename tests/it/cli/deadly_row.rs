@@ -1,19 +1,7 @@
 //! S18 with real processes: a row that kills whoever works on it is found, and no other row pays for it.
 
 use super::harness::{Place, sample, sha256};
-use super::process::Rehearsal;
-
-const ARGS: [&str; 9] = [
-    "in.csv",
-    "--answers",
-    "answers",
-    "--chunk-rows",
-    "8",
-    "--batch-size",
-    "2",
-    "--max-workers",
-    "3",
-];
+use super::process::{ARGS, Rehearsal};
 
 /// A row of which the process dies, as it looks from outside: killed as soon as its text is asked, again and again.
 #[test]

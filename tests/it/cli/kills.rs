@@ -4,23 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::harness::{Place, Results, nano, sample_with};
-use super::process::{Rehearsal, pause};
+use super::process::{ARGS, Rehearsal, pause};
 
 const KILLS: u64 = 20;
 const ROWS: usize = 220;
 const BATCH: u64 = 2;
 const WORKERS: u64 = 3;
-const ARGS: [&str; 9] = [
-    "in.csv",
-    "--answers",
-    "answers",
-    "--chunk-rows",
-    "8",
-    "--batch-size",
-    "2",
-    "--max-workers",
-    "3",
-];
 const SLOW: Rehearsal = Rehearsal {
     latency_ms: 12,
     log: "log",

@@ -8,6 +8,19 @@ use std::time::{Duration, Instant};
 
 use super::harness::{HANG, Place, Ran};
 
+/// What is said of every run that gets killed: small chunks and calls, so that much is in flight and little is lost.
+pub const ARGS: [&str; 9] = [
+    "in.csv",
+    "--answers",
+    "answers",
+    "--chunk-rows",
+    "8",
+    "--batch-size",
+    "2",
+    "--max-workers",
+    "3",
+];
+
 /// A process in the background; killed if its test ends before it.
 pub struct Running {
     child: Child,
