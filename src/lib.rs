@@ -5,6 +5,7 @@
 
 pub mod adapters;
 pub mod aggregator;
+pub mod catalog;
 pub mod cli;
 pub mod coding;
 pub mod consumer;

@@ -47,17 +47,39 @@ impl std::fmt::Display for NanoUsd {
     }
 }
 
-/// Price of one token of each kind, in nano-USD: 1 USD per million tokens is 1,000.
+/// Price of one token of each kind, in pico-USD (10⁻¹² US dollar): 1 USD per million tokens is 1,000,000.
+///
+/// Finer than amounts are, because a price per million with a geographic factor is not a whole number of nano-dollars a
+/// token (0.125 × 1.1 USD per million = 137.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Price {
     /// Input tokens that are neither read from nor written to the cache.
-    pub input_nano_usd: u64,
+    pub input_pico_usd: u64,
     /// Output tokens.
-    pub output_nano_usd: u64,
+    pub output_pico_usd: u64,
     /// Tokens read from the prompt cache.
-    pub cache_read_nano_usd: u64,
+    pub cache_read_pico_usd: u64,
     /// Tokens written to the prompt cache.
-    pub cache_write_nano_usd: u64,
+    pub cache_write_pico_usd: u64,
+    /// Long prompts cost a multiple; none: all prompts cost the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long_prompt: Option<LongPrompt>,
+}
+
+/// A call whose prompt is longer than so many tokens (cache tokens among them) costs a multiple.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LongPrompt {
+    /// Up to here the plain price holds.
+    pub above_tokens: u64,
+    /// What all its prices are multiplied with beyond.
+    pub factor: u64,
+}
+
+/// A price per token as people know it: US dollars per million tokens, with two decimals at least.
+pub fn usd_per_million(pico_usd: u64) -> String {
+    let decimals = format!("{:06}", pico_usd % 1_000_000);
+    let kept = decimals.trim_end_matches('0').len().max(2);
+    format!("{}.{}", pico_usd / 1_000_000, &decimals[..kept])
 }
 
 /// What calls used, in tokens. Cache tokens are not part of `input` (FACTS §1, Converse).
@@ -74,14 +96,28 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// What this use costs at `price`.
+    /// All tokens that went in, from the cache or not.
+    pub fn prompt_tokens(&self) -> u64 {
+        self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+    }
+
+    /// What this use of one call costs at `price`, rounded to the nano-dollar, half up.
     pub fn cost(&self, price: &Price) -> NanoUsd {
-        NanoUsd(
-            self.input_tokens * price.input_nano_usd
-                + self.output_tokens * price.output_nano_usd
-                + self.cache_read_tokens * price.cache_read_nano_usd
-                + self.cache_write_tokens * price.cache_write_nano_usd,
-        )
+        let factor = match price.long_prompt {
+            Some(long) if self.prompt_tokens() > long.above_tokens => long.factor,
+            _ => 1,
+        };
+        let pico = [
+            (self.input_tokens, price.input_pico_usd),
+            (self.output_tokens, price.output_pico_usd),
+            (self.cache_read_tokens, price.cache_read_pico_usd),
+            (self.cache_write_tokens, price.cache_write_pico_usd),
+        ]
+        .iter()
+        .map(|(tokens, each)| u128::from(*tokens) * u128::from(*each))
+        .sum::<u128>()
+            * u128::from(factor);
+        NanoUsd(u64::try_from((pico + 500) / 1_000).unwrap_or(u64::MAX))
     }
 
     /// The use of one call split over its rows by `weights` (see [`split`]).
@@ -148,6 +184,39 @@ mod tests {
     fn amounts_show_every_nano_dollar() {
         assert_eq!(NanoUsd(1_234_567_890_123).to_string(), "1234.567890123");
         assert_eq!(NanoUsd(7).to_string(), "0.000000007");
+    }
+
+    #[test]
+    fn prices_show_every_digit() {
+        let shown = [137_500, 1_000_000, 3_300_000, 0].map(usd_per_million);
+        assert_eq!(shown, ["0.1375", "1.00", "3.30", "0.00"]);
+    }
+
+    #[test]
+    fn a_call_costs_its_tokens_times_the_price_rounded_once() {
+        let price = Price {
+            input_pico_usd: 110_000,
+            output_pico_usd: 550_000,
+            cache_read_pico_usd: 11_000,
+            cache_write_pico_usd: 137_500,
+            long_prompt: Some(LongPrompt {
+                above_tokens: 100_000,
+                factor: 5,
+            }),
+        };
+        let usage = Usage {
+            input_tokens: 3,
+            output_tokens: 2,
+            cache_read_tokens: 5,
+            cache_write_tokens: 7,
+        };
+        // 330 + 1,100 + 55 + 962.5 nano-dollars.
+        assert_eq!(usage.cost(&price), NanoUsd(2_448));
+        let long = Usage {
+            input_tokens: 100_001,
+            ..Usage::default()
+        };
+        assert_eq!(long.cost(&price), NanoUsd(100_001 * 110 * 5));
     }
 
     #[test]

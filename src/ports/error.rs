@@ -48,6 +48,17 @@ pub struct PortError {
     pub what: String,
     /// How long to wait at least, where the service said so.
     pub retry_after: Option<Duration>,
+    /// Of a throttle: which quota refused, where the service said so.
+    pub throttle: Option<Throttle>,
+}
+
+/// Which quota of a lane refused a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttle {
+    /// Tokens per minute.
+    Tokens,
+    /// Requests per minute.
+    Requests,
 }
 
 impl PortError {
@@ -58,6 +69,7 @@ impl PortError {
             unknown_outcome: false,
             what: what.into(),
             retry_after: None,
+            throttle: None,
         }
     }
 

@@ -24,6 +24,29 @@ pub struct ModelInfo {
     pub is_paid: bool,
     /// The same request always gets the same answer: asking again cannot mend anything.
     pub answers_repeat: bool,
+    /// What a service's model is bound by; none: it runs here.
+    pub service: Option<ServiceFacts>,
+}
+
+/// What a model behind a service is bound by, and what its requests are made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceFacts {
+    /// The thing that has a quota: Region and model or profile, as `us-east-1/us.anthropic.claude-...`.
+    pub lane: String,
+    /// What an output token counts when a call is settled against the token quota.
+    pub burndown: u64,
+    /// Bytes of what is equal in all calls of a job: system prompt and tool.
+    pub prefix_bytes: u64,
+    /// SHA-256 of that, in hex: what a prompt cache knows it by.
+    pub prefix_sha256: String,
+    /// Bytes of English that make a token, about; corrected by use.
+    pub bytes_per_token: f64,
+    /// Prefixes under so many tokens are not cached; none: the model has no prompt cache.
+    pub cache_minimum_tokens: Option<u64>,
+    /// How long a cached prefix lasts after its last use.
+    pub cache_ttl: Duration,
+    /// The most output tokens that the model gives.
+    pub max_output_tokens: u32,
 }
 
 /// One report in a call.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::stats::{ErrorCount, Stats};
 use crate::core::invariants::{Broken, balance};
 use crate::core::job::{End, JobRecord};
-use crate::core::money::Price;
+use crate::core::money::{Price, usd_per_million};
 use crate::core::outcome::Outcome;
 use crate::core::problem::Problem;
 use crate::core::tally::Tally;
@@ -48,7 +48,7 @@ pub struct Summary {
     pub cache_hit_rate: Option<f64>,
     /// US dollars: the rows' cost and the overhead together; none: the model's price is not known.
     pub total_estimated_cost: Option<String>,
-    /// Nano-dollars a token; none: not known.
+    /// US dollars per million tokens; none: not known.
     pub price_used: Option<PriceUsed>,
     /// Use and cost of calls that no row could be charged with.
     pub overhead: Overhead,
@@ -96,24 +96,24 @@ pub struct Balance {
     pub balances: bool,
 }
 
-/// Price of a token of each kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Price of each kind of token, in US dollars per million tokens, to the last digit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct PriceUsed {
-    pub input_nano_usd: u64,
-    pub output_nano_usd: u64,
-    pub cache_read_nano_usd: u64,
-    pub cache_write_nano_usd: u64,
+    pub input_usd_per_million: String,
+    pub output_usd_per_million: String,
+    pub cache_read_usd_per_million: String,
+    pub cache_write_usd_per_million: String,
 }
 
 impl From<Price> for PriceUsed {
     fn from(price: Price) -> Self {
         PriceUsed {
-            input_nano_usd: price.input_nano_usd,
-            output_nano_usd: price.output_nano_usd,
-            cache_read_nano_usd: price.cache_read_nano_usd,
-            cache_write_nano_usd: price.cache_write_nano_usd,
+            input_usd_per_million: usd_per_million(price.input_pico_usd),
+            output_usd_per_million: usd_per_million(price.output_pico_usd),
+            cache_read_usd_per_million: usd_per_million(price.cache_read_pico_usd),
+            cache_write_usd_per_million: usd_per_million(price.cache_write_pico_usd),
         }
     }
 }

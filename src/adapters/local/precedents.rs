@@ -55,6 +55,7 @@ pub fn info() -> ModelInfo {
         price: Some(Price::default()),
         is_paid: false,
         answers_repeat: true,
+        service: None,
     }
 }
 

@@ -41,10 +41,11 @@ pub struct RehearsalModel {
 /// What is fixed about the rehearsal model. Its price is made up: 1 and 5 US dollars per million tokens.
 pub fn info() -> ModelInfo {
     let price = Price {
-        input_nano_usd: 1_000,
-        output_nano_usd: 5_000,
-        cache_read_nano_usd: 100,
-        cache_write_nano_usd: 1_250,
+        input_pico_usd: 1_000_000,
+        output_pico_usd: 5_000_000,
+        cache_read_pico_usd: 100_000,
+        cache_write_pico_usd: 1_250_000,
+        long_prompt: None,
     };
     ModelInfo {
         model_id: MODEL_ID.to_string(),

@@ -43,8 +43,8 @@ impl MemoryModel {
         paid: PaidLog,
     ) -> MemoryModel {
         let price = Price {
-            input_nano_usd: 1_000,
-            output_nano_usd: 5_000,
+            input_pico_usd: 1_000_000,
+            output_pico_usd: 5_000_000,
             ..Price::default()
         };
         let info = ModelInfo {
@@ -54,6 +54,7 @@ impl MemoryModel {
             price: Some(price),
             is_paid: true,
             answers_repeat: false,
+            service: None,
         };
         MemoryModel {
             info,
