@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod exit;
 mod generate;
 pub mod input;
+pub mod models;
 pub mod run;
 pub mod split;
 pub mod terms;
@@ -42,6 +43,8 @@ enum Command {
     /// Search, show and check IMDRF terms
     #[command(subcommand)]
     Terms(terms::TermsCommand),
+    /// Show Claude models on Bedrock: ids, prices, lifecycle, and which is the fleet's default
+    Models(models::ModelsArgs),
     /// Compare results with codes that people gave
     Evaluate(evaluate::EvaluateArgs),
     /// Build and measure the offline model
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         }
         Command::Split(args) => split::run(&args, &mut out),
         Command::Terms(command) => terms::run(&command, &mut out),
+        Command::Models(args) => models::run(&args, &mut out),
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Corpus(command) => corpus::run(command, &mut out),
         Command::Generate(command) => generate::run(&command, &mut Cli::command(), &mut out),
