@@ -1,5 +1,9 @@
 //! From a report's text to a trusted answer: what is sent, what is accepted, and under which key an answer is kept.
 
+pub mod incidents;
 pub mod key;
+pub mod prompt;
+pub mod reply;
+pub mod schema;
 pub mod text;
 pub mod validate;
