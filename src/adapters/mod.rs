@@ -2,6 +2,7 @@
 //!
 //! Wall time, sleeping, randomness and threads belong here and nowhere else.
 
+pub mod aws;
 pub mod embedded;
 pub mod local;
 pub mod memory;

@@ -1,0 +1,139 @@
+//! The model port on Bedrock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use super::clients::BedrockClients;
+use super::request::{Manner, Prefix};
+use super::{answer, errors};
+use crate::catalog::ModelFacts;
+use crate::core::money::Price;
+use crate::core::outcome::AnsweredBy;
+use crate::core::problem::ProblemType;
+use crate::ports::Model;
+use crate::ports::error::{PortError, PortResult};
+use crate::ports::model::{Answer, ModelInfo, Request, ServiceFacts};
+use crate::terms::TermTable;
+
+/// How long Bedrock keeps a cached prefix after its last use, unless asked otherwise (FACTS §1).
+const CACHE_TTL: Duration = Duration::from_secs(5 * 60);
+
+/// What is assumed of a model that nobody knows.
+mod unknown {
+    /// As the newest models have it (FACTS §1, quota); too high a number only slows.
+    pub(super) const BURNDOWN: u64 = 10;
+    /// Of upper-case English, on the low side: too low a number only slows.
+    pub(super) const BYTES_PER_TOKEN: f64 = 3.0;
+    /// What every Claude model since 3 gives.
+    pub(super) const MAX_OUTPUT_TOKENS: u32 = 4_096;
+}
+
+/// A model, a problem type and a table of terms: what a job fixes.
+#[derive(Debug)]
+pub struct BedrockModel {
+    info: ModelInfo,
+    clients: Arc<BedrockClients>,
+    prefix: Prefix,
+    problem_type: ProblemType,
+    max_output_tokens: u32,
+    replacement: Option<String>,
+}
+
+impl BedrockModel {
+    /// `model_id` is the id of a model or profile, or its ARN. `facts` are of the model behind it; without them nothing is
+    /// sent that it might refuse, and its prompts are not cached. `price` is that of this id in this Region.
+    ///
+    /// # Errors
+    /// `terms` has no code that may be chosen for `problem_type`.
+    pub fn new(
+        clients: Arc<BedrockClients>,
+        model_id: &str,
+        facts: Option<&ModelFacts>,
+        price: Option<Price>,
+        terms: &TermTable,
+        problem_type: ProblemType,
+    ) -> PortResult<BedrockModel> {
+        let manner = Manner::of(facts);
+        let prefix = Prefix::new(terms, problem_type, manner)?;
+        let max_output_tokens =
+            facts.map_or(unknown::MAX_OUTPUT_TOKENS, |facts| facts.max_output_tokens);
+        let service = ServiceFacts {
+            lane: format!("{}/{model_id}", clients.region()),
+            burndown: facts.map_or(unknown::BURNDOWN, |facts| facts.burndown),
+            prefix_bytes: prefix.bytes(),
+            prefix_sha256: prefix.sha256().to_string(),
+            bytes_per_token: facts.map_or(unknown::BYTES_PER_TOKEN, |facts| facts.bytes_per_token),
+            cache_minimum_tokens: facts.and_then(|facts| facts.cache_minimum_tokens),
+            cache_ttl: CACHE_TTL,
+            max_output_tokens,
+        };
+        Ok(BedrockModel {
+            info: ModelInfo {
+                model_id: model_id.to_string(),
+                prompt_version: manner.prompt_version(),
+                answered_by: AnsweredBy::Model,
+                price,
+                is_paid: true,
+                answers_repeat: false,
+                service: Some(service),
+            },
+            clients,
+            prefix,
+            problem_type,
+            max_output_tokens,
+            replacement: facts.and_then(|facts| facts.replacement.clone()),
+        })
+    }
+
+    /// The version of the prompt that a model with these facts is given: for a spec, before a model is opened.
+    pub fn prompt_version(facts: Option<&ModelFacts>) -> String {
+        Manner::of(facts).prompt_version()
+    }
+}
+
+#[async_trait]
+impl Model for BedrockModel {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// One call. More tokens than the model gives are not asked for: Bedrock refuses the whole call.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an adapter may look at the clock; it only says how long the call took"
+    )]
+    async fn answer(&self, request: &Request) -> PortResult<Answer> {
+        if request.problem_type != self.problem_type {
+            return Err(PortError::bug(format!(
+                "the model was opened for {} and is asked for {}",
+                self.problem_type, request.problem_type
+            )));
+        }
+        let place = errors::Place {
+            region: self.clients.region(),
+            model_id: &self.info.model_id,
+            replacement: self.replacement.as_deref(),
+            call_timeout: self.clients.setup().call_timeout,
+        };
+        let max_tokens = request.max_tokens.min(self.max_output_tokens);
+        let client = self.clients.next();
+        let call = self
+            .prefix
+            .call(client, &self.info.model_id, request, max_tokens)?;
+        let began = Instant::now();
+        match call.send().await {
+            Ok(output) => answer::read(&output, began.elapsed())
+                .map_err(|error| error.context(place.to_string())),
+            Err(error) => {
+                let texts: Vec<&str> = request
+                    .incidents
+                    .iter()
+                    .map(|incident| incident.text.as_str())
+                    .collect();
+                Err(errors::of_call(&error, &place, &texts))
+            }
+        }
+    }
+}

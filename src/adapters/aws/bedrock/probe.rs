@@ -1,0 +1,51 @@
+//! One tiny call that shows whether a model answers, for `annexa doctor`.
+
+use std::sync::Arc;
+
+use super::clients::BedrockClients;
+use super::request::{Manner, inference, message};
+use super::{answer, errors};
+use crate::catalog::ModelFacts;
+use crate::core::money::Usage;
+use crate::ports::error::PortResult;
+
+/// Output tokens of the call; the word that is asked for has one or two.
+const MAX_TOKENS: u32 = 16;
+
+/// What the call came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What it used, and so what it cost.
+    pub usage: Usage,
+}
+
+/// Asks `model_id` for one word, without the list of codes.
+///
+/// # Errors
+/// As a real call would have.
+pub async fn probe(
+    clients: &Arc<BedrockClients>,
+    model_id: &str,
+    facts: Option<&ModelFacts>,
+) -> PortResult<Probe> {
+    let place = errors::Place {
+        region: clients.region(),
+        model_id,
+        replacement: facts.and_then(|facts| facts.replacement.as_deref()),
+        call_timeout: clients.setup().call_timeout,
+    };
+    let manner = Manner::of(facts);
+    let output = clients
+        .next()
+        .converse()
+        .model_id(model_id)
+        .inference_config(inference(MAX_TOKENS, manner))
+        .set_additional_model_request_fields(manner.additional_fields())
+        .messages(message("Answer with the word OK.".to_string())?)
+        .send()
+        .await
+        .map_err(|error| errors::of_call(&error, &place, &[]))?;
+    Ok(Probe {
+        usage: output.usage().map(answer::usage).unwrap_or_default(),
+    })
+}
