@@ -96,6 +96,14 @@ mod tests {
     }
 
     #[test]
+    fn i10_what_the_sdk_says_at_trace_level_is_not_compiled_in() {
+        // There it shows the bodies of requests, reports and all.
+        assert!(
+            tracing::level_filters::STATIC_MAX_LEVEL <= tracing::level_filters::LevelFilter::DEBUG
+        );
+    }
+
+    #[test]
     fn i10_a_quotation_of_a_report_is_recognised_whatever_its_escapes() {
         let texts = ["THE TIP OF THE \"CATHETER\"\nBROKE OFF IN THE PATIENT."];
         let echo = r#"invalid body {"text":"the tip of the \"CATHETER\"\nBROKE off ..."}"#;
