@@ -4,24 +4,19 @@
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::identity::IdentityCache;
 use aws_config::imds;
-use aws_config::meta::region::ProvideRegion;
-use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_bedrockruntime::config::{Credentials, SharedCredentialsProvider};
 
 use super::credentials::{self, FoundCredentials};
+use super::places::{find_endpoint, find_region, looks_like_region};
 use crate::ports::error::{PortError, PortResult};
 
 /// A Bedrock API key. Where it is set, the SDK takes it in place of credentials without a word (FACTS §1).
 pub const BEARER_VARIABLE: &str = "AWS_BEARER_TOKEN_BEDROCK";
 /// Set to 1, that key is used on purpose.
 pub const USE_BEARER_VARIABLE: &str = "ANNEXA_USE_BEARER_TOKEN";
-
-/// Which variables move Bedrock's endpoint, the first that is set first.
-const ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"];
 
 /// Stands in where no Region is known, so that credentials can still be looked for. Nothing is called with it.
 const NO_REGION: &str = "us-east-1";
@@ -56,7 +51,8 @@ impl AwsConfig {
         let imds = imds::Client::builder()
             .connect_timeout(Duration::from_secs(1))
             .read_timeout(Duration::from_secs(1))
-            .operation_attempt_timeout(Duration::from_secs(1))
+            // Longer than the two before it, whose end counts as "there is none" and not as a failure.
+            .operation_attempt_timeout(Duration::from_millis(2_500))
             .operation_timeout(Duration::from_secs(3))
             .max_attempts(2)
             .build();
@@ -186,6 +182,19 @@ impl AwsConfig {
         }
     }
 
+    /// The same with a profile that nobody has as the only source of credentials.
+    #[cfg(test)]
+    pub(crate) fn without_credentials(mut self) -> AwsConfig {
+        let nobody = aws_config::profile::ProfileFileCredentialsProvider::builder()
+            .profile_name("annexa-test-of-a-profile-that-nobody-has")
+            .build();
+        let builder = self.sdk.into_builder();
+        self.sdk = builder
+            .credentials_provider(SharedCredentialsProvider::new(nobody))
+            .build();
+        self
+    }
+
     /// For building clients.
     pub(super) fn sdk(&self) -> &SdkConfig {
         &self.sdk
@@ -196,60 +205,6 @@ fn identity_cache() -> aws_sdk_bedrockruntime::config::SharedIdentityCache {
     IdentityCache::lazy()
         .load_timeout(credentials::LOAD_TIMEOUT)
         .build()
-}
-
-async fn find_region(given: Option<&str>, imds: &imds::Client) -> Option<(String, &'static str)> {
-    if let Some(given) = given {
-        return Some((given.to_string(), "--region"));
-    }
-    let named = |region: Region, source| (region.as_ref().to_string(), source);
-    let is_named = |region: &Region| !region.as_ref().is_empty();
-    let environment = EnvironmentVariableRegionProvider::new().region().await;
-    if let Some(region) = environment.filter(is_named) {
-        return Some(named(region, "AWS_REGION or AWS_DEFAULT_REGION"));
-    }
-    let profile = ProvideRegion::region(&ProfileFileRegionProvider::new()).await;
-    if let Some(region) = profile.filter(is_named) {
-        return Some(named(region, "the profile"));
-    }
-    let instance = imds::region::ImdsRegionProvider::builder()
-        .imds_client(imds.clone())
-        .build();
-    let region = ProvideRegion::region(&instance).await;
-    region
-        .filter(is_named)
-        .map(|region| named(region, "the instance"))
-}
-
-/// Lower-case words and a number, joined by hyphens.
-fn looks_like_region(region: &str) -> bool {
-    let parts: Vec<&str> = region.split('-').collect();
-    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    match parts.split_last() {
-        Some((number, words)) => {
-            words.len() >= 2
-                && words.iter().all(is_word)
-                && !number.is_empty()
-                && number.len() <= 2
-                && number.bytes().all(|b| b.is_ascii_digit())
-        }
-        None => false,
-    }
-}
-
-/// What the SDK will use: the service's own variable first, then the one for all services, then the profile.
-fn find_endpoint(sdk: &SdkConfig) -> Option<(String, String)> {
-    let is_ignored = std::env::var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-        .is_ok_and(|value| value.eq_ignore_ascii_case("true"));
-    if !is_ignored {
-        for name in ENDPOINT_VARIABLES {
-            if let Ok(url) = std::env::var(name) {
-                return Some((url, name.to_string()));
-            }
-        }
-    }
-    let url = sdk.endpoint_url()?;
-    Some((url.to_string(), "endpoint_url in the profile".to_string()))
 }
 
 fn is_set(name: &str) -> bool {
@@ -263,31 +218,6 @@ fn is_one(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_region_has_words_and_a_number() {
-        for good in [
-            "us-east-1",
-            "eu-central-2",
-            "us-gov-west-1",
-            "ap-southeast-12",
-        ] {
-            assert!(looks_like_region(good), "{good}");
-        }
-        for bad in [
-            "",
-            "us",
-            "us-east",
-            "US-EAST-1",
-            "us_east_1",
-            "us-east-1a",
-            "us--1",
-            "frankfurt",
-            "us-east-1.evil.example/",
-        ] {
-            assert!(!looks_like_region(bad), "{bad}");
-        }
-    }
 
     #[tokio::test]
     async fn a_region_that_is_none_says_where_it_is_from_and_what_is_expected() {

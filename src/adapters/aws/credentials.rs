@@ -88,6 +88,26 @@ const NOT_FOUND: &str = "the credential provider was not enabled";
 pub(super) fn explain(error: &(dyn Error + 'static)) -> PortError {
     let said = text::chain(error);
     let lower = said.to_lowercase();
+    // The last place of the chain, an instance's metadata service, may be closed and say so.
+    let is_nowhere = said.contains(NOT_FOUND) || lower.contains("imds is disabled");
+    if is_nowhere || lower.contains("no identity resolver") {
+        let profile = match std::env::var("AWS_PROFILE") {
+            Ok(name) => format!(
+                " (AWS_PROFILE is '{}': is there such a profile?)",
+                text::clean(&name)
+            ),
+            Err(_) => String::new(),
+        };
+        return PortError::permanent_job(format!(
+            "no AWS credentials found{profile}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in \
+             with `aws sso login`; on AWS give the task or instance a role"
+        ));
+    }
+    if lower.contains("not properly configured") {
+        return PortError::permanent_job(format!(
+            "the AWS credentials are wrongly configured: mend ~/.aws/config, ~/.aws/credentials or the AWS_ variables ({said})"
+        ));
+    }
     let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric());
     if words.any(|word| word.starts_with("sso") || word == "expired" || word == "login") {
         return PortError::new(
@@ -97,17 +117,6 @@ pub(super) fn explain(error: &(dyn Error + 'static)) -> PortError {
                  ({said})"
             ),
         );
-    }
-    if said.starts_with(NOT_FOUND) || lower.contains("no identity resolver") {
-        return PortError::permanent_job(
-            "no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with \
-             `aws sso login`; on AWS give the task or instance a role",
-        );
-    }
-    if lower.contains("not properly configured") {
-        return PortError::permanent_job(format!(
-            "the AWS credentials are wrongly configured: mend ~/.aws/config, ~/.aws/credentials or the AWS_ variables ({said})"
-        ));
     }
     PortError::transient(format!(
         "AWS credentials could not be loaded: run `aws sts get-caller-identity` to see whether it passes ({said})"
@@ -145,6 +154,14 @@ mod tests {
         let cases = [
             (
                 because(NOT_FOUND, "no providers in chain provided credentials"),
+                ErrorClass::PermanentJob,
+                "set AWS_PROFILE",
+            ),
+            (
+                because(
+                    "an error occurred while loading credentials",
+                    "request forbidden: IMDS is disabled",
+                ),
                 ErrorClass::PermanentJob,
                 "set AWS_PROFILE",
             ),

@@ -3,6 +3,7 @@
 pub mod bedrock;
 pub mod config;
 mod credentials;
+mod places;
 mod text;
 
 pub use config::{AwsConfig, BearerToken};

@@ -26,6 +26,8 @@ pub(crate) mod stub;
 mod tests;
 #[cfg(test)]
 mod tests_errors;
+#[cfg(test)]
+mod tests_refusals;
 
 pub use clients::{BedrockClients, BedrockSetup};
 pub use model::BedrockModel;

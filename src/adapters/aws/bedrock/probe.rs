@@ -1,6 +1,7 @@
 //! One tiny call that shows whether a model answers, for `annexa doctor`.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::clients::BedrockClients;
 use super::request::{Manner, inference, message};
@@ -17,12 +18,18 @@ const MAX_TOKENS: u32 = 16;
 pub struct Probe {
     /// What it used, and so what it cost.
     pub usage: Usage,
+    /// How long it took.
+    pub latency: Duration,
 }
 
 /// Asks `model_id` for one word, without the list of codes.
 ///
 /// # Errors
 /// As a real call would have.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an adapter may look at the clock; it only says how long the call took"
+)]
 pub async fn probe(
     clients: &Arc<BedrockClients>,
     model_id: &str,
@@ -35,6 +42,7 @@ pub async fn probe(
         call_timeout: clients.setup().call_timeout,
     };
     let manner = Manner::of(facts);
+    let began = Instant::now();
     let output = clients
         .next()
         .converse()
@@ -47,5 +55,6 @@ pub async fn probe(
         .map_err(|error| errors::of_call(&error, &place, &[]))?;
     Ok(Probe {
         usage: output.usage().map(answer::usage).unwrap_or_default(),
+        latency: began.elapsed(),
     })
 }
