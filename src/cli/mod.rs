@@ -1,6 +1,7 @@
 //! The command line: parse, compose, run, exit code. Each command has its file; this one knows only their names.
 
 pub mod corpus;
+pub mod doctor;
 pub mod evaluate;
 pub mod exit;
 mod generate;
@@ -47,6 +48,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Compare results with codes that people gave
     Evaluate(evaluate::EvaluateArgs),
+    /// Check what models on Amazon Bedrock need: Region, credentials, access
+    Doctor(doctor::DoctorArgs),
     /// Build and measure the offline model
     #[command(subcommand)]
     Corpus(corpus::CorpusCommand),
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Terms(command) => terms::run(&command, &mut out),
         Command::Models(args) => models::run(&args, &mut out),
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
+        Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Corpus(command) => corpus::run(command, &mut out),
         Command::Generate(command) => generate::run(&command, &mut Cli::command(), &mut out),
     };

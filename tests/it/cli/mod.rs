@@ -9,6 +9,7 @@ mod bad_rows;
 mod changed_input;
 mod commands;
 mod deadly_row;
+mod doctor;
 mod exit_codes;
 mod kills;
 mod main_job;
