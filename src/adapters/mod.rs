@@ -6,4 +6,5 @@ pub mod aws;
 pub mod embedded;
 pub mod local;
 pub mod memory;
+pub mod sim_bedrock;
 pub mod stager;
