@@ -8,6 +8,7 @@ mod generate;
 pub mod input;
 pub mod models;
 pub mod run;
+pub mod sim_bedrock;
 pub mod split;
 pub mod terms;
 
@@ -50,6 +51,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Check what models on Amazon Bedrock need: Region, credentials, access
     Doctor(doctor::DoctorArgs),
+    /// Play Amazon Bedrock on this machine, to rehearse large jobs
+    SimBedrock(Box<sim_bedrock::SimBedrockArgs>),
     /// Build and measure the offline model
     #[command(subcommand)]
     Corpus(corpus::CorpusCommand),
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Models(args) => models::run(&args, &mut out),
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
+        Command::SimBedrock(args) => sim_bedrock::run(&args, &mut out),
         Command::Corpus(command) => corpus::run(command, &mut out),
         Command::Generate(command) => generate::run(&command, &mut Cli::command(), &mut out),
     };
