@@ -4,4 +4,5 @@ mod cli;
 mod conformance;
 mod differential;
 mod records;
+mod sim_bedrock;
 mod simulation;
