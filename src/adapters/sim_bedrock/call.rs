@@ -85,16 +85,19 @@ impl Service {
         };
         check_length(&asked, rules).map_err(refuse)?;
         let (fault, victim) = choose_fault(&asked, &setup, number).map_err(refuse)?;
-        if let Some(fault) = fault {
+        // A fault is counted where it hits: the quota may refuse a call before it gets that far.
+        let hits = |fault: Fault| {
             let count = |counts: &mut Counts| {
                 *counts.faults.entry(fault.name()).or_default() += 1;
             };
             self.state().book.count(Some(&model), count);
-            match (fault.row().stage, fault) {
-                (_, Fault::DropBefore) => return Err(Outcome::Close),
-                (Stage::Before, _) => return Err(refuse(ServiceError::of(fault))),
-                _ => {}
-            }
+        };
+        if let Some(fault) = fault.filter(|fault| fault.row().stage == Stage::Before) {
+            hits(fault);
+            return Err(match fault {
+                Fault::DropBefore => Outcome::Close,
+                _ => refuse(ServiceError::of(fault)),
+            });
         }
         let ticket = self.start(&model, &asked, rules, &setup, began);
         let ticket = ticket.map_err(|no| {
@@ -103,6 +106,7 @@ impl Service {
                 NoStart::Day => ServiceError::daily(),
             })
         })?;
+        fault.into_iter().for_each(hits);
         Ok(Call {
             latency: setup.settings.latency.of(setup.seed, number),
             stall: setup.settings.stall,

@@ -1,6 +1,6 @@
 //! Quotas, prompt cache and what is paid, over real connections.
 
-use annexa::adapters::sim_bedrock::{PrefixCounts, Settings, SimHandle, SimSetup};
+use annexa::adapters::sim_bedrock::{MARKER, PrefixCounts, Settings, SimHandle, SimSetup};
 use annexa::core::identity::sha256_hex;
 use annexa::ports::Clock;
 use serde_json::json;
@@ -123,6 +123,19 @@ async fn requests_are_limited_for_each_model_by_itself() {
         (4, 1)
     );
     assert_eq!((stats.all.requests, stats.all.answered), (5, 3));
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_behind_the_quota_is_not_counted_where_the_quota_refuses() {
+    let sim = simulator(limited(Settings {
+        tokens_per_minute: Some(0),
+        ..Settings::default()
+    }))
+    .await;
+    let text = format!("{MARKER}CUT {TEXT}");
+    assert_eq!(ask(&sim, &[&text]).await.unwrap().status, 429);
+    assert!(sim.stats().all.faults.is_empty());
     sim.stop().await;
 }
 
