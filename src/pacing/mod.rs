@@ -3,5 +3,7 @@
 pub mod lane;
 pub mod quota;
 mod rate;
+#[cfg(test)]
+mod tests;
 
 pub use rate::Pacer;
