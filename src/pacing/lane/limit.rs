@@ -15,7 +15,8 @@ const USED_OF_TOLD: f64 = 0.99;
 /// Unspent pace is kept for so long: half of the smallest bucket that is thinkable.
 const BURST_SECONDS: f64 = 0.5;
 
-/// So many calls take off the strain of one refusal; while strained, a limit does not rise. So about one call in sixty is spent on finding out whether there is more.
+/// So many calls take off the strain of one refusal; while strained, a limit does not rise. So about one call in
+/// sixty is spent on finding out whether there is more.
 const CALLS_OF_REFUSAL: f64 = 60.0;
 
 /// From so many calls a second on, fewer do, down to a third: chance refuses more often in a second there, and a wrong step is
