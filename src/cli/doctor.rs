@@ -5,11 +5,12 @@ mod checks;
 mod tests;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::exit;
+use super::{exit, models};
 use crate::adapters::aws::AwsConfig;
 use crate::adapters::local::precedents;
 use crate::catalog::ModelFacts;
@@ -26,6 +27,9 @@ pub struct DoctorArgs {
     /// The AWS Region [default: AWS_REGION, or the profile's]
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
+    /// Your own facts on models, over the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub models: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -61,11 +65,6 @@ struct Report<'a> {
     checks: &'a [Check],
 }
 
-/// What is known of a model. Nothing yet: the catalog is wired in here.
-fn facts_for(_model_id: &str) -> Option<ModelFacts> {
-    None
-}
-
 /// Runs the command and writes what it found to `out`. The answer is an exit code: 0, or 1 if something is to be mended.
 ///
 /// # Errors
@@ -75,13 +74,23 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         .enable_all()
         .build()?;
     let model = args.model.as_deref();
-    let facts = model.and_then(facts_for);
+    let catalog = models::open(args.models.as_deref())??;
     let checks = runtime.block_on(async {
         if model == Some(precedents::MODEL_ID) {
             return checks::offline();
         }
         let aws = AwsConfig::load(args.region.as_deref()).await;
-        checks::all(&aws, model, facts.as_ref()).await
+        let known = model.map(|model| catalog.find(model));
+        // With the price by this id, geography included.
+        let facts = known.and_then(|known| {
+            let price = known.price;
+            known.facts.map(|facts| ModelFacts { price, ..facts })
+        });
+        let mut checks = checks::all(&aws, model, facts.as_ref()).await;
+        if let (Some(model), Ok(region)) = (model, aws.region()) {
+            checks.extend(checks::misfits(&catalog, model, region));
+        }
+        checks
     });
     // A name that is still being looked up holds a thread that need not be waited for.
     runtime.shutdown_background();

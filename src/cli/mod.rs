@@ -40,6 +40,10 @@ struct Cli {
 enum Command {
     /// Code a CSV of reports on this machine
     Run(Box<run::RunArgs>),
+    /// Say what a run would ask and cost, before anything is spent
+    ///
+    /// Takes the flags of run, reads the whole input and looks up answers paid for before. Calls nobody.
+    Estimate(Box<run::RunArgs>),
     /// Look at how a CSV would be read and cut, without coding
     Split(split::SplitArgs),
     /// Search, show and check IMDRF terms
@@ -81,6 +85,10 @@ pub fn main() -> ExitCode {
         Command::Run(args) => {
             drop(out);
             return ExitCode::from(run::run(&args));
+        }
+        Command::Estimate(args) => {
+            drop(out);
+            return ExitCode::from(run::estimate(&args));
         }
         Command::Split(args) => split::run(&args, &mut out),
         Command::Terms(command) => terms::run(&command, &mut out),

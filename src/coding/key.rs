@@ -4,27 +4,44 @@ use sha2::{Digest, Sha256};
 
 use crate::core::answer::AnswerKey;
 use crate::core::problem::ProblemType;
+use crate::core::spec::JobSpec;
+use crate::ports::model::ModelInfo;
 
 /// What shapes the answers of a job besides the texts, digested once.
 #[derive(Debug, Clone)]
 pub struct KeyBase(Sha256);
 
 impl KeyBase {
-    /// From everything that shapes an answer but the text.
+    /// From everything that shapes an answer but the text: parameters are part of the prompt's version. `fresh`: a word
+    /// of a job's own, so that it finds no answers but those that it paid for itself.
     pub fn new(
         model_id: &str,
         prompt_version: &str,
         terms_sha256: &str,
         problem: ProblemType,
+        fresh: Option<&str>,
     ) -> KeyBase {
         let mut hasher = Sha256::new();
         hasher.update(b"annexa answer 1");
-        for part in [model_id, prompt_version, terms_sha256, &problem.to_string()] {
+        let problem = problem.to_string();
+        let parts = [model_id, prompt_version, terms_sha256, &problem];
+        for part in parts.into_iter().chain(fresh) {
             // The length before each part: no two lists of parts run together to the same bytes.
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
         KeyBase(hasher)
+    }
+
+    /// What shapes the answers of a job.
+    pub fn of_job(spec: &JobSpec, info: &ModelInfo) -> KeyBase {
+        KeyBase::new(
+            &info.model_id,
+            &info.prompt_version,
+            &spec.terms_sha256,
+            spec.problem_type,
+            spec.again.as_deref().filter(|_| spec.fresh),
+        )
     }
 
     /// The key for a text as it is sent.
@@ -41,14 +58,15 @@ mod tests {
 
     #[test]
     fn i8_whatever_shapes_an_answer_changes_its_key() {
-        let base = || KeyBase::new("m", "1", "t", ProblemType::Both);
+        let base = || KeyBase::new("m", "1", "t", ProblemType::Both, None);
         let keys = [
             base().key("x"),
             base().key("y"),
-            KeyBase::new("m1", "", "t", ProblemType::Both).key("x"),
-            KeyBase::new("m", "2", "t", ProblemType::Both).key("x"),
-            KeyBase::new("m", "1", "u", ProblemType::Both).key("x"),
-            KeyBase::new("m", "1", "t", ProblemType::Patient).key("x"),
+            KeyBase::new("m1", "", "t", ProblemType::Both, None).key("x"),
+            KeyBase::new("m", "2", "t", ProblemType::Both, None).key("x"),
+            KeyBase::new("m", "1", "u", ProblemType::Both, None).key("x"),
+            KeyBase::new("m", "1", "t", ProblemType::Patient, None).key("x"),
+            KeyBase::new("m", "1", "t", ProblemType::Both, Some("again")).key("x"),
         ];
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());

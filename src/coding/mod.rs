@@ -1,9 +1,12 @@
 //! From a report's text to a trusted answer: what is sent, what is accepted, and under which key an answer is kept.
 
+pub mod batch;
 pub mod incidents;
 pub mod key;
 pub mod prompt;
 pub mod reply;
 pub mod schema;
 pub mod text;
+pub mod tokens;
 pub mod validate;
+pub mod workload;

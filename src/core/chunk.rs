@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ChunkKey, ChunkNo, Epoch, RowNo};
+use super::money::NanoUsd;
 use super::tally::Tally;
 
 /// Where a chunk lies in the source: whole records only.
@@ -43,6 +44,12 @@ pub struct ChunkRecord {
     pub intended_calls: u64,
     /// The same of claims that were lost: possibly paid twice (I8).
     pub lost_calls: u64,
+    /// Set aside under the job's cost cap by the present claim.
+    #[serde(default)]
+    pub reserved: NanoUsd,
+    /// Spent, or possibly spent, under the job's cost cap.
+    #[serde(default)]
+    pub spent: NanoUsd,
     /// When it was sent or touched last, in Unix milliseconds: what the sweep goes by.
     pub touched_ms: u64,
 }
@@ -60,6 +67,8 @@ impl ChunkRecord {
             isolation: None,
             intended_calls: 0,
             lost_calls: 0,
+            reserved: NanoUsd::ZERO,
+            spent: NanoUsd::ZERO,
             touched_ms: now_ms,
         }
     }

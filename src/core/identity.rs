@@ -28,6 +28,7 @@ fn parts(spec: &JobSpec) -> Vec<(&'static str, Value)> {
         ("max_record_bytes", json!(spec.max_record_bytes)),
         ("review_below", json!(spec.review_below)),
         ("again", json!(spec.again)),
+        ("fresh", json!(spec.fresh)),
     ]
 }
 
@@ -90,6 +91,9 @@ pub(crate) mod tests {
             batch_size: defaults::BATCH_SIZE,
             max_workers: defaults::MAX_WORKERS,
             rate_limit: None,
+            tokens_per_minute: None,
+            requests_per_minute: None,
+            max_cost_usd: None,
             imdrf_bucket: None,
             imdrf_key: None,
             terms_sha256: "11".into(),
@@ -102,6 +106,7 @@ pub(crate) mod tests {
             max_record_bytes: defaults::MAX_RECORD_BYTES,
             review_below: None,
             again: None,
+            fresh: false,
         }
     }
 
@@ -111,6 +116,8 @@ pub(crate) mod tests {
         let mut other = spec();
         other.max_workers = 7;
         other.rate_limit = Some(3.0);
+        other.tokens_per_minute = Some(100_000);
+        other.max_cost_usd = Some(crate::core::money::NanoUsd(1));
         other.output_prefix = "elsewhere/".into();
         assert_eq!(job_id(&one), job_id(&other));
         other.batch_size = 9;

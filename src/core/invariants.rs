@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::chunk::{ChunkRecord, ChunkStatus};
 use super::ids::{ChunkNo, Epoch, RowNo};
-use super::job::JobRecord;
+use super::job::{Budget, JobRecord};
+use super::money::NanoUsd;
 use super::tally::Tally;
 use super::transitions::chunk::quarantine_tally;
 
@@ -94,6 +95,36 @@ pub fn i2_counters_are_exact<'c>(
             "I2",
             format!("counted {:?}, chunks sum to {tally:?}", counters.tally),
         );
+    }
+    Ok(())
+}
+
+/// I9: what a job has set aside and spent is the sum over its chunks, and a committed chunk's spending is at least what
+/// its rows say.
+pub fn i9_budget_is_exact<'c>(
+    job: &JobRecord,
+    chunks: impl IntoIterator<Item = &'c ChunkRecord>,
+) -> Result<(), Broken> {
+    let mut sum = Budget::default();
+    for chunk in chunks {
+        sum.reserved += chunk.reserved;
+        sum.spent += chunk.spent;
+        if chunk.lease.is_none() && chunk.reserved > NanoUsd::ZERO {
+            let number = chunk.range.chunk;
+            return broken("I9", format!("chunk {number} reserves and nobody holds it"));
+        }
+        if let ChunkStatus::Committed(commit) = &chunk.status
+            && commit.tally.total_cost() > chunk.spent
+        {
+            return broken(
+                "I9",
+                format!("chunk {} spent more than counted", chunk.range.chunk),
+            );
+        }
+    }
+    if sum != job.counters.budget {
+        let counted = job.counters.budget;
+        return broken("I9", format!("counted {counted:?}, chunks sum to {sum:?}"));
     }
     Ok(())
 }

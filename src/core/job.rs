@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Epoch, Generation, JobId};
+use super::money::NanoUsd;
 use super::plan::{Plan, SplitTotals};
 use super::spec::JobSpec;
 use super::tally::Tally;
@@ -194,6 +195,36 @@ pub struct Counters {
     pub parked: u32,
     /// Sum over committed and quarantined chunks.
     pub tally: Tally,
+    /// What was spent and set aside.
+    #[serde(default)]
+    pub budget: Budget,
+}
+
+/// What a job's cost cap is held against (I9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Budget {
+    /// Upper bounds of the calls in flight.
+    pub reserved: NanoUsd,
+    /// Spent, or possibly spent: the upper bound of a call whose end nobody saw counts as spent.
+    pub spent: NanoUsd,
+}
+
+/// Answer to a reservation under a cost cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserved {
+    /// The call may start.
+    Yes,
+    /// Not before calls in flight have ended: what they do not use may suffice.
+    Later,
+    /// What is left does not suffice, whatever comes back.
+    OverCap {
+        /// The cap.
+        cap: NanoUsd,
+        /// What is spent of it, or possibly spent.
+        spent: NanoUsd,
+    },
+    /// The claim is lost.
+    Lost,
 }
 
 /// Who writes a job's outputs.

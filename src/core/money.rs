@@ -47,6 +47,30 @@ impl std::fmt::Display for NanoUsd {
     }
 }
 
+/// Dollars as people write them, to the last nano-dollar: no float in between.
+impl std::str::FromStr for NanoUsd {
+    type Err = BadAmount;
+
+    fn from_str(text: &str) -> Result<NanoUsd, BadAmount> {
+        let (dollars, decimals) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if dollars.is_empty() || !digits(dollars) || !digits(decimals) || decimals.len() > 9 {
+            return Err(BadAmount);
+        }
+        let nano = format!("{decimals:0<9}")
+            .parse::<u64>()
+            .map_err(|_| BadAmount)?;
+        let whole = dollars.parse::<u64>().map_err(|_| BadAmount)?;
+        let whole = whole.checked_mul(1_000_000_000).ok_or(BadAmount)?;
+        whole.checked_add(nano).map(NanoUsd).ok_or(BadAmount)
+    }
+}
+
+/// A text that is no amount of dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected US dollars as 12 or 12.50, with nine decimals at most")]
+pub struct BadAmount;
+
 /// Price of one token of each kind, in pico-USD (10⁻¹² US dollar): 1 USD per million tokens is 1,000,000.
 ///
 /// Finer than amounts are, because a price per million with a geographic factor is not a whole number of nano-dollars a
@@ -120,6 +144,16 @@ impl Usage {
         NanoUsd(u64::try_from((pico + 500) / 1_000).unwrap_or(u64::MAX))
     }
 
+    /// What the prompt cache saved at `price`, in nano-dollars; below zero where writing cost more than reading saved.
+    pub fn cache_saving_nano_usd(&self, price: &Price) -> i64 {
+        let signed = |pico: u64| i128::from(pico);
+        let read = i128::from(self.cache_read_tokens)
+            * (signed(price.input_pico_usd) - signed(price.cache_read_pico_usd));
+        let write = i128::from(self.cache_write_tokens)
+            * (signed(price.cache_write_pico_usd) - signed(price.input_pico_usd));
+        i64::try_from((read - write) / 1_000).unwrap_or(i64::MAX)
+    }
+
     /// The use of one call split over its rows by `weights` (see [`split`]).
     pub fn split(&self, weights: &[u64]) -> Vec<Usage> {
         let input = split(self.input_tokens, weights);
@@ -187,6 +221,28 @@ mod tests {
     }
 
     #[test]
+    fn amounts_are_read_to_the_nano_dollar_and_nothing_else_is() {
+        let read = |text: &str| text.parse::<NanoUsd>();
+        assert_eq!(read("12.5"), Ok(NanoUsd(12_500_000_000)));
+        assert_eq!(read("0.000000001"), Ok(NanoUsd(1)));
+        assert_eq!(read("7"), Ok(NanoUsd(7_000_000_000)));
+        for bad in [
+            "",
+            ".5",
+            "-1",
+            "1e3",
+            "1,5",
+            "0.0000000001",
+            "NaN",
+            "99999999999999",
+            "+1",
+            " 1",
+        ] {
+            assert_eq!(read(bad), Err(BadAmount), "{bad}");
+        }
+    }
+
+    #[test]
     fn prices_show_every_digit() {
         let shown = [137_500, 1_000_000, 3_300_000, 0].map(usd_per_million);
         assert_eq!(shown, ["0.1375", "1.00", "3.30", "0.00"]);
@@ -212,6 +268,11 @@ mod tests {
         };
         // 330 + 1,100 + 55 + 962.5 nano-dollars.
         assert_eq!(usage.cost(&price), NanoUsd(2_448));
+        assert_eq!(
+            usage.cache_saving_nano_usd(&price),
+            302,
+            "5 x 99 won, 7 x 27.5 lost"
+        );
         let long = Usage {
             input_tokens: 100_001,
             ..Usage::default()

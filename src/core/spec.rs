@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::money::NanoUsd;
 use super::problem::ProblemType;
 
 /// An object in a bucket. Locally a bucket is a folder that the composition names.
@@ -55,6 +56,15 @@ pub struct JobSpec {
     pub max_workers: u32,
     /// Calls a second; none: the lane's quota alone.
     pub rate_limit: Option<f64>,
+    /// The lane's tokens per minute; none: not told, the lane finds its rate.
+    #[serde(default)]
+    pub tokens_per_minute: Option<u64>,
+    /// The lane's requests per minute; none: not told.
+    #[serde(default)]
+    pub requests_per_minute: Option<u64>,
+    /// No call starts past this; none: no cap.
+    #[serde(default, with = "usd")]
+    pub max_cost_usd: Option<NanoUsd>,
     /// Bucket of the user's own terms; none: the built-in release.
     pub imdrf_bucket: Option<String>,
     /// Key of the user's own terms.
@@ -79,9 +89,78 @@ pub struct JobSpec {
     pub review_below: Option<f64>,
     /// Set when the same work is done anew on purpose (`--again`).
     pub again: Option<String>,
+    /// Answers paid for before this job are not used (`--fresh`).
+    #[serde(default)]
+    pub fresh: bool,
+}
+
+/// What may change about a job when it is gone on with: none of it shapes an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limits {
+    /// Calls in flight per worker process.
+    pub max_workers: u32,
+    /// Calls a second.
+    pub rate_limit: Option<f64>,
+    /// The lane's tokens per minute.
+    pub tokens_per_minute: Option<u64>,
+    /// The lane's requests per minute.
+    pub requests_per_minute: Option<u64>,
+    /// The cost cap.
+    pub max_cost: Option<NanoUsd>,
+}
+
+/// Dollars in a spec: a string with all decimals, so that no reader rounds them.
+mod usd {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::core::money::NanoUsd;
+
+    pub(super) fn serialize<S: Serializer>(
+        amount: &Option<NanoUsd>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        amount
+            .map(|amount| amount.to_string())
+            .serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<NanoUsd>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let amount = text.map(|text| text.parse::<NanoUsd>());
+        amount.transpose().map_err(serde::de::Error::custom)
+    }
 }
 
 impl JobSpec {
+    /// What may change about it.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            max_workers: self.max_workers,
+            rate_limit: self.rate_limit,
+            tokens_per_minute: self.tokens_per_minute,
+            requests_per_minute: self.requests_per_minute,
+            max_cost: self.max_cost_usd,
+        }
+    }
+
+    /// Changes what may change.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        let Limits {
+            max_workers,
+            rate_limit,
+            tokens_per_minute,
+            requests_per_minute,
+            max_cost,
+        } = *limits;
+        self.max_workers = max_workers;
+        self.rate_limit = rate_limit;
+        self.tokens_per_minute = tokens_per_minute;
+        self.requests_per_minute = requests_per_minute;
+        self.max_cost_usd = max_cost;
+    }
+
     /// The input.
     pub fn input(&self) -> BlobRef {
         BlobRef::new(&self.input_bucket, &self.input_key)

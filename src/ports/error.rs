@@ -11,6 +11,8 @@ pub enum ErrorClass {
     Throttled,
     /// The lane takes nothing for long (a daily quota): pause the job.
     LaneParked,
+    /// The job's cost cap leaves no room for another call: pause the job.
+    CostCap,
     /// This row can never be answered; it fails with the reason.
     PermanentRow,
     /// No row can be answered (access, model, configuration): end the job with the reason.
@@ -28,6 +30,7 @@ impl ErrorClass {
             ErrorClass::Transient => "transient",
             ErrorClass::Throttled => "throttled",
             ErrorClass::LaneParked => "lane_parked",
+            ErrorClass::CostCap => "cost_cap",
             ErrorClass::PermanentRow => "permanent_row",
             ErrorClass::PermanentJob => "permanent_job",
             ErrorClass::LostClaim => "lost_claim",

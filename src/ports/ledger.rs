@@ -10,9 +10,10 @@ use crate::core::chunk::{
     ChunkRange, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome, Release, ReleaseOutcome,
 };
 use crate::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
-use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Stop};
+use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
+use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
-use crate::core::spec::JobSpec;
+use crate::core::spec::{JobSpec, Limits};
 
 /// Answer to [`Ledger::create_job`].
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +108,19 @@ pub trait Ledger: Send + Sync {
     /// Notes that the answers of `calls` intended calls are stored.
     async fn calls_settled(&self, claim: &Claim, calls: u64) -> PortResult<Held>;
 
+    /// Sets `amount` aside under the job's cost cap before a paid call that costs so much at most (I9). Said twice, it is
+    /// set aside twice: too much rather than too little. Not called for a job without a cap.
+    async fn budget_reserve(&self, claim: &Claim, amount: NanoUsd) -> PortResult<Reserved>;
+
+    /// Ends a reservation of which `spent` was used. Not to be said twice: what is not settled counts as spent when the
+    /// claim ends.
+    async fn budget_settle(
+        &self,
+        claim: &Claim,
+        reserved: NanoUsd,
+        spent: NanoUsd,
+    ) -> PortResult<Held>;
+
     /// Sets an isolated chunk's cursor.
     async fn set_cursor(&self, claim: &Claim, row: Option<RowNo>) -> PortResult<Held>;
 
@@ -125,13 +139,8 @@ pub trait Ledger: Send + Sync {
     /// Lets a paused job go on; false: it was not paused.
     async fn resume(&self, job_id: &JobId) -> PortResult<bool>;
 
-    /// Changes what may change about a job: calls in flight per worker process, calls a second.
-    async fn set_rates(
-        &self,
-        job_id: &JobId,
-        max_workers: u32,
-        rate_limit: Option<f64>,
-    ) -> PortResult<()>;
+    /// Changes what may change about a job.
+    async fn set_limits(&self, job_id: &JobId, limits: &Limits) -> PortResult<()>;
 
     /// Has a job end before all is done (failure or cancel); false: it is past that.
     async fn stop(&self, job_id: &JobId, stop: &Stop) -> PortResult<bool>;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::stats::{ErrorCount, Stats};
 use crate::core::invariants::{Broken, balance};
 use crate::core::job::{End, JobRecord};
-use crate::core::money::{Price, usd_per_million};
+use crate::core::money::{NanoUsd, Price, usd_per_million};
 use crate::core::outcome::Outcome;
 use crate::core::problem::Problem;
 use crate::core::tally::Tally;
@@ -46,6 +46,9 @@ pub struct Summary {
     pub cache_write_tokens: u64,
     /// Cache reads as a share of all tokens that went in; none without any.
     pub cache_hit_rate: Option<f64>,
+    /// US dollars that the prompt cache saved, below zero where writing cost more than reading saved; none: the price is
+    /// not known.
+    pub cache_saving_usd: Option<String>,
     /// US dollars: the rows' cost and the overhead together; none: the model's price is not known.
     pub total_estimated_cost: Option<String>,
     /// US dollars per million tokens; none: not known.
@@ -157,9 +160,9 @@ impl Summary {
             .as_ref()
             .map_or(stats.tally.rows, |split| split.rows);
         let end = verdict(job);
-        let went_in = tally.usage.input_tokens
-            + tally.usage.cache_read_tokens
-            + tally.usage.cache_write_tokens;
+        let mut all = tally.usage;
+        all += tally.overhead_usage;
+        let went_in = all.prompt_tokens();
         let reason = match &end {
             End::Failed { reason } => Some(reason.clone()),
             _ => None,
@@ -181,12 +184,12 @@ impl Summary {
                 rows_out: stats.tally.rows,
                 balances: balance(rows_in, &stats.tally).is_ok(),
             },
-            total_input_tokens: tally.usage.input_tokens + tally.overhead_usage.input_tokens,
-            total_output_tokens: tally.usage.output_tokens + tally.overhead_usage.output_tokens,
-            cache_read_tokens: tally.usage.cache_read_tokens,
-            cache_write_tokens: tally.usage.cache_write_tokens,
-            cache_hit_rate: (went_in > 0)
-                .then(|| tally.usage.cache_read_tokens as f64 / went_in as f64),
+            total_input_tokens: all.input_tokens,
+            total_output_tokens: all.output_tokens,
+            cache_read_tokens: all.cache_read_tokens,
+            cache_write_tokens: all.cache_write_tokens,
+            cache_hit_rate: (went_in > 0).then(|| all.cache_read_tokens as f64 / went_in as f64),
+            cache_saving_usd: price.map(|price| signed_usd(all.cache_saving_nano_usd(&price))),
             total_estimated_cost: price.map(|_| tally.total_cost().to_string()),
             price_used: price.map(PriceUsed::from),
             overhead: Overhead {
@@ -276,6 +279,13 @@ fn code_counts(problem: Problem, stats: &Stats, terms: &TermTable) -> Vec<CodeCo
     counts
 }
 
+/// Dollars with all nine decimals and a sign where they are below zero.
+fn signed_usd(nano: i64) -> String {
+    let amount = NanoUsd(nano.unsigned_abs());
+    let sign = if nano < 0 { "-" } else { "" };
+    format!("{sign}{amount}")
+}
+
 /// A time for people and machines.
 pub fn rfc3339(unix_ms: u64) -> String {
     jiff::Timestamp::from_millisecond(i64::try_from(unix_ms).unwrap_or(i64::MAX))
@@ -298,6 +308,12 @@ mod tests {
             kept == schema,
             "run the tests once with ANNEXA_WRITE_SCHEMA=1 and look at the change"
         );
+    }
+
+    #[test]
+    fn a_loss_by_the_cache_is_said_as_one() {
+        assert_eq!(signed_usd(-1_500_000_000), "-1.500000000");
+        assert_eq!(signed_usd(7), "0.000000007");
     }
 
     #[test]

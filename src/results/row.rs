@@ -83,6 +83,7 @@ pub struct ChunkWriter<'c> {
     terms: &'c TermTable,
     model_id: &'c str,
     prompt_version: &'c str,
+    is_price_known: bool,
     csv: csv::Writer<Vec<u8>>,
     tally: Tally,
 }
@@ -115,9 +116,16 @@ impl<'c> ChunkWriter<'c> {
             terms,
             model_id,
             prompt_version,
+            is_price_known: true,
             csv,
             tally: Tally::default(),
         }
+    }
+
+    /// Leaves the cost empty where it is not known: zero would be a claim.
+    pub fn with_price_known(mut self, is_price_known: bool) -> Self {
+        self.is_price_known = is_price_known;
+        self
     }
 
     /// Appends a row and counts it. `input` are the values of the input's columns.
@@ -154,7 +162,11 @@ impl<'c> ChunkWriter<'c> {
         self.field(result.usage.output_tokens.to_string());
         self.field(result.usage.cache_read_tokens.to_string());
         self.field(result.usage.cache_write_tokens.to_string());
-        self.field(result.cost.to_string());
+        if self.is_price_known {
+            self.field(result.cost.to_string());
+        } else {
+            self.field("");
+        }
         self.field(&result.request_id);
         self.field(&result.error);
         self.csv

@@ -11,6 +11,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::Worker;
 use super::context::JobContext;
 use super::flights::Flight;
+use super::order::Place;
+use crate::coding::batch::pack;
 use crate::core::answer::AnswerKey;
 use crate::core::chunk::Claim;
 use crate::core::ids::RowNo;
@@ -18,9 +20,9 @@ use crate::core::money::{NanoUsd, Usage};
 use crate::core::tally::Tally;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::ledger::Held;
-use crate::ports::model::StopReason;
 use crate::ports::retry::{Backoff, retry};
 
+mod booking;
 mod call;
 mod item;
 mod sort;
@@ -60,6 +62,7 @@ struct Asking<'a> {
     claim: &'a Claim,
     context: &'a JobContext,
     tally: Mutex<Tally>,
+    places: booking::Places,
     /// Set once something ends the chunk: no further call starts, those in flight are awaited and stored.
     halted: AtomicBool,
 }
@@ -71,15 +74,23 @@ impl Worker {
         claim: &Claim,
         context: &JobContext,
         groups: &[Group<'_>],
+        place: Place<'_>,
         tally: &mut Tally,
     ) -> PortResult<Option<Vec<Answered>>> {
         let asking = Asking {
             claim,
             context,
             tally: Mutex::default(),
+            places: booking::Places::default(),
             halted: AtomicBool::new(false),
         };
         let mut answers = BTreeMap::new();
+        // Before the turn, so that nobody waits here with a turn that an earlier chunk waits for.
+        tokio::select! {
+            biased;
+            () = self.ports.shutdown.draining() => return Ok(None),
+            () = place.turn() => {}
+        }
         let turn = async {
             match claim.isolated {
                 true => (Some(self.turns.write().await), None),
@@ -92,10 +103,16 @@ impl Worker {
             turn = turn => turn,
         };
         let done = if claim.isolated {
-            self.ask_one_by_one(&asking, groups, &mut answers).await?
+            drop(place);
+            self.ask_one_by_one(&asking, groups, &mut answers).await
         } else {
-            self.ask_all(&asking, groups, &mut answers).await?
+            self.ask_all(&asking, groups, Some(place), &mut answers)
+                .await
         };
+        // However it ended: what is not in flight any more is no call that may be paid twice.
+        let closed = self.close_books(&asking).await;
+        let done = done?;
+        closed?;
         *tally = asking.tally.into_inner().expect("no panic while held");
         Ok(done.then(|| answers.into_values().collect()))
     }
@@ -110,7 +127,7 @@ impl Worker {
         for (position, group) in groups.iter().enumerate() {
             let mut one = BTreeMap::new();
             if !self
-                .ask_all(asking, std::slice::from_ref(group), &mut one)
+                .ask_all(asking, std::slice::from_ref(group), None, &mut one)
                 .await?
             {
                 return Ok(false);
@@ -133,6 +150,7 @@ impl Worker {
         &self,
         asking: &Asking<'_>,
         groups: &[Group<'_>],
+        mut place: Option<Place<'_>>,
         answers: &mut BTreeMap<usize, Answered>,
     ) -> PortResult<bool> {
         let is_paid = asking.context.model.info().is_paid;
@@ -150,6 +168,8 @@ impl Worker {
                     Some(None) => {}
                 }
             }
+            // It has chosen: later chunks may.
+            drop(place.take());
             if mine.is_empty() {
                 // Somebody is asking for all that is left: their answers will be stored.
                 tokio::select! {
@@ -205,13 +225,16 @@ impl Worker {
         let batch_size = if asking.claim.isolated {
             1
         } else {
-            asking.context.spec.batch_size.max(1)
+            asking.context.spec.batch_size
         };
-        let mut batches = Vec::new();
-        let mut left = mine.into_iter().peekable();
-        while left.peek().is_some() {
-            batches.push(left.by_ref().take(batch_size as usize).collect::<Vec<_>>());
-        }
+        let bytes = mine
+            .iter()
+            .map(|(position, _)| groups[*position].text.len());
+        let calls = pack(bytes, batch_size);
+        let mut left = mine.into_iter();
+        let batches = calls
+            .into_iter()
+            .map(|call| left.by_ref().take(call.len()).collect::<Vec<_>>());
         // All at once: the job's permits say how many calls are really made side by side.
         let mut running = FuturesUnordered::new();
         for batch in batches {
@@ -251,6 +274,7 @@ impl Worker {
             group: &groups[*position],
             fault: None,
             repairs_left,
+            was_repaired: false,
             usage: Usage::default(),
             cost: NanoUsd::ZERO,
             attempts: 0,
@@ -258,13 +282,25 @@ impl Worker {
         let mut open: Vec<Vec<Item<'_, '_>>> = vec![items.collect()];
         let mut answered = Vec::new();
         while let Some(mut items) = open.pop() {
+            // Held until the answer is stored: until then the call is in flight, and counts as such.
+            let _permit = asking
+                .context
+                .calls
+                .acquire()
+                .await
+                .map_err(|_| PortError::bug("the permits are closed"))?;
             match self.call(asking, &mut items).await? {
                 call::End::Interrupted => return Ok(None),
                 call::End::Refused(error) => {
-                    // One report of several may be the cause: each alone, so that the others do not fail with it.
-                    let may_be_one = items.len() > 1 && error.class != ErrorClass::Transient;
-                    if may_be_one {
-                        open.extend(items.into_iter().map(|item| vec![item]));
+                    // One report of several may be the cause: in halves, so that the others do not fail with it.
+                    if items.len() > 1 {
+                        open.extend(sort::halves(items));
+                        continue;
+                    }
+                    // Refused calls cost nothing: a report that is refused alone is tried once more before its row fails.
+                    if error.class == ErrorClass::PermanentRow && items[0].repairs_left > 0 {
+                        items[0].repairs_left = 0;
+                        open.push(items);
                         continue;
                     }
                     let fail = |item: Item<'_, '_>| {
@@ -274,12 +310,6 @@ impl Worker {
                         )
                     };
                     answered.extend(items.into_iter().map(fail));
-                }
-                call::End::Answer(answer)
-                    if answer.stop == StopReason::Refusal && items.len() > 1 =>
-                {
-                    self.settle_call(asking).await?;
-                    open.extend(items.into_iter().map(|item| vec![item]));
                 }
                 call::End::Answer(answer) => {
                     self.sort_out(asking, items, &answer, &mut open, &mut answered)

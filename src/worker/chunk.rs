@@ -21,7 +21,11 @@ impl Worker {
     /// From the claim to the commit. Errors say by their class what becomes of the claim.
     pub(super) async fn work_on_chunk(&self, claim: &Claim) -> PortResult<ChunkEnd> {
         let clock = &*self.ports.clock;
-        let context = self.contexts.get(&self.ports, &claim.key.job_id).await?;
+        let place = self.order.enter(&claim.key);
+        let context = self
+            .contexts
+            .get(&self.ports, &self.lanes, &claim.key.job_id)
+            .await?;
         let rows = self.read_rows(claim, &context).await?;
         let mut results: Vec<ResultRow> = rows
             .iter()
@@ -30,7 +34,10 @@ impl Worker {
         let groups = self.groups(claim, &rows, &mut results, &context);
 
         let mut calls = Tally::default();
-        let Some(answers) = self.ask(claim, &context, &groups, &mut calls).await? else {
+        let Some(answers) = self
+            .ask(claim, &context, &groups, place, &mut calls)
+            .await?
+        else {
             return Ok(ChunkEnd::Interrupted);
         };
         for (group, answered) in groups.iter().zip(answers) {
@@ -51,7 +58,8 @@ impl Worker {
             &context.terms,
             &info.model_id,
             &info.prompt_version,
-        );
+        )
+        .with_price_known(info.price.is_some());
         for (row, result) in rows.iter().zip(&results) {
             writer.write(&row.fields, result);
         }

@@ -84,9 +84,12 @@ impl Worker {
                 self.announce(job_id).await;
                 Disposition::Delete
             }
-            ErrorClass::LaneParked => {
-                let reason = PauseReason::LaneParked {
-                    detail: error.what.clone(),
+            ErrorClass::LaneParked | ErrorClass::CostCap => {
+                let reason = match error.class {
+                    ErrorClass::CostCap => PauseReason::CostCap,
+                    _ => PauseReason::LaneParked {
+                        detail: error.what.clone(),
+                    },
                 };
                 let ledger = &self.ports.ledger;
                 let paused = retry(&*self.ports.clock, Backoff::STORAGE, || {

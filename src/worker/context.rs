@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::coding::key::KeyBase;
+use crate::coding::tokens::TokenBook;
 use crate::core::ids::JobId;
 use crate::core::plan::Plan;
 use crate::core::spec::JobSpec;
 use crate::jobs::terms;
 use crate::pacing::Pacer;
-use crate::ports::Model;
+use crate::pacing::lane::{Lane, LaneSetup};
 use crate::ports::error::{PortError, PortResult};
+use crate::ports::model::ServiceFacts;
 use crate::ports::retry::{Backoff, retry};
+use crate::ports::{Clock, Model};
 use crate::results::ResultColumns;
 use crate::terms::TermTable;
 
@@ -34,6 +37,26 @@ pub(super) struct JobContext {
     pub(super) calls: tokio::sync::Semaphore,
     /// Calls a second of this job (`rate_limit`).
     pub(super) pacer: Pacer,
+    /// What the service's quota is shared through; none: there is no service.
+    pub(super) lane: Option<Arc<Lane>>,
+    /// What calls take.
+    pub(super) tokens: TokenBook,
+}
+
+/// The lanes of a process: each has one quota, whoever asks.
+#[derive(Default)]
+pub(super) struct Lanes(Mutex<BTreeMap<String, Arc<Lane>>>);
+
+impl Lanes {
+    /// The lane of a service's model. What the first job told of its quota stands.
+    fn get(&self, clock: &Arc<dyn Clock>, service: &ServiceFacts, spec: &JobSpec) -> Arc<Lane> {
+        let mut lanes = self.0.lock().expect("no panic while held");
+        let lane = lanes.entry(service.lane.clone()).or_insert_with(|| {
+            let setup = LaneSetup::told(spec.tokens_per_minute, spec.requests_per_minute);
+            Arc::new(Lane::new(clock.clone(), setup))
+        });
+        lane.clone()
+    }
 }
 
 /// The jobs that were met lately.
@@ -45,12 +68,13 @@ impl Contexts {
     pub(super) async fn get(
         &self,
         ports: &WorkerPorts,
+        lanes: &Lanes,
         job_id: &JobId,
     ) -> PortResult<Arc<JobContext>> {
         if let Some(known) = self.0.lock().expect("no panic while held").get(job_id) {
             return Ok(known.clone());
         }
-        let context = Arc::new(open(ports, job_id).await?);
+        let context = Arc::new(open(ports, lanes, job_id).await?);
         let mut kept = self.0.lock().expect("no panic while held");
         if kept.len() >= KEPT_JOBS {
             kept.pop_first();
@@ -59,7 +83,7 @@ impl Contexts {
     }
 }
 
-async fn open(ports: &WorkerPorts, job_id: &JobId) -> PortResult<JobContext> {
+async fn open(ports: &WorkerPorts, lanes: &Lanes, job_id: &JobId) -> PortResult<JobContext> {
     let job = retry(&*ports.clock, Backoff::STORAGE, || ports.ledger.job(job_id)).await?;
     let job = job
         .ok_or_else(|| PortError::bug(format!("job {job_id} is claimed but not in the ledger")))?;
@@ -70,18 +94,18 @@ async fn open(ports: &WorkerPorts, job_id: &JobId) -> PortResult<JobContext> {
     let terms = terms::load(&*ports.clock, &*ports.blobs, &spec).await?;
     let model = ports.models.open(&spec, &terms)?;
     let info = model.info();
-    let keys = KeyBase::new(
-        &info.model_id,
-        &info.prompt_version,
-        &spec.terms_sha256,
-        spec.problem_type,
-    );
+    let keys = KeyBase::of_job(&spec, info);
+    let service = info.service.as_ref();
+    let lane = service.map(|service| lanes.get(&ports.clock, service, &spec));
+    let tokens = TokenBook::new(service, spec.problem_type.problems().len());
     Ok(JobContext {
         job_id: job_id.clone(),
         job_created_ms: job.created_ms,
         columns: ResultColumns::new(&plan.layout.columns, spec.problem_type),
         calls: tokio::sync::Semaphore::new(spec.max_workers.max(1) as usize),
         pacer: Pacer::new(ports.clock.clone(), spec.rate_limit),
+        lane,
+        tokens,
         terms,
         model,
         keys,

@@ -7,6 +7,9 @@ mod chunk;
 mod claim;
 mod context;
 mod flights;
+mod order;
+mod retry_budget;
+mod warm;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +63,11 @@ pub struct Worker {
     ports: WorkerPorts,
     setup: WorkerSetup,
     contexts: context::Contexts,
+    lanes: context::Lanes,
     flights: flights::Flights,
+    order: order::Order,
+    prefixes: warm::Prefixes,
+    retries: retry_budget::RetryBudget,
     /// Shared by chunks that are asked for, held alone by one that is done in isolation: if the process dies then, it
     /// died of that chunk's row and of no other (S18).
     turns: tokio::sync::RwLock<()>,
@@ -69,12 +76,15 @@ pub struct Worker {
 impl Worker {
     /// A worker.
     pub fn new(ports: WorkerPorts, setup: WorkerSetup) -> Worker {
-        let contexts = context::Contexts::default();
         Worker {
+            contexts: context::Contexts::default(),
+            lanes: context::Lanes::default(),
+            flights: flights::Flights::default(),
+            order: order::Order::default(),
+            prefixes: warm::Prefixes::new(ports.clock.clone()),
+            retries: retry_budget::RetryBudget::default(),
             ports,
             setup,
-            contexts,
-            flights: flights::Flights::default(),
             turns: tokio::sync::RwLock::default(),
         }
     }

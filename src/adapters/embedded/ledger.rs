@@ -9,9 +9,10 @@ use crate::core::chunk::{
     ReleaseOutcome,
 };
 use crate::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
-use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Stop};
+use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
+use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
-use crate::core::spec::JobSpec;
+use crate::core::spec::{JobSpec, Limits};
 use crate::core::transitions::{chunk as chunk_rules, job as job_rules};
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::ledger::{Created, Held, Ledger};
@@ -229,6 +230,28 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
         .await
     }
 
+    async fn budget_reserve(&self, claim: &Claim, amount: NanoUsd) -> PortResult<Reserved> {
+        let owned = claim.clone();
+        let reserved = self
+            .with_chunk(&claim.key, move |job, chunk, _| {
+                chunk_rules::budget_reserve(job, chunk, &owned, amount)
+            })
+            .await?;
+        Ok(reserved.unwrap_or(Reserved::Lost))
+    }
+
+    async fn budget_settle(
+        &self,
+        claim: &Claim,
+        reserved: NanoUsd,
+        spent: NanoUsd,
+    ) -> PortResult<Held> {
+        self.held(claim, move |job, chunk, claim, _| {
+            chunk_rules::budget_settle(&mut job.counters, chunk, claim, reserved, spent)
+        })
+        .await
+    }
+
     async fn set_cursor(&self, claim: &Claim, row: Option<RowNo>) -> PortResult<Held> {
         self.held(claim, move |_, chunk, claim, _| {
             chunk_rules::set_cursor(chunk, claim, row)
@@ -272,17 +295,10 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
             .await
     }
 
-    async fn set_rates(
-        &self,
-        job_id: &JobId,
-        max_workers: u32,
-        rate_limit: Option<f64>,
-    ) -> PortResult<()> {
-        self.with_job(job_id, move |job, _| {
-            job.spec.max_workers = max_workers;
-            job.spec.rate_limit = rate_limit;
-        })
-        .await
+    async fn set_limits(&self, job_id: &JobId, limits: &Limits) -> PortResult<()> {
+        let limits = *limits;
+        self.with_job(job_id, move |job, _| job.spec.set_limits(&limits))
+            .await
     }
 
     async fn stop(&self, job_id: &JobId, stop: &Stop) -> PortResult<bool> {

@@ -11,9 +11,10 @@ use crate::core::chunk::{
     ChunkRange, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome, Release, ReleaseOutcome,
 };
 use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
-use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Stop};
+use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
+use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
-use crate::core::spec::JobSpec;
+use crate::core::spec::{JobSpec, Limits};
 use crate::ports::Ledger;
 use crate::ports::error::PortResult;
 use crate::ports::ledger::{Created, Held};
@@ -182,13 +183,15 @@ troubled! {
     release_claim(claim: &Claim, how: &Release) -> ReleaseOutcome;
     calls_intended(claim: &Claim, calls: u64) -> Held;
     calls_settled(claim: &Claim, calls: u64) -> Held;
+    budget_reserve(claim: &Claim, amount: NanoUsd) -> Reserved;
+    budget_settle(claim: &Claim, reserved: NanoUsd, spent: NanoUsd) -> Held;
     set_cursor(claim: &Claim, row: Option<RowNo>) -> Held;
     commit_chunk(claim: &Claim, commit: &Commit) -> CommitOutcome;
     quarantine_chunk(claim: &Claim, reason: &str) -> Held;
     park_chunk(claim: &Claim) -> Held;
     pause(job_id: &JobId, reason: &PauseReason) -> bool;
     resume(job_id: &JobId) -> bool;
-    set_rates(job_id: &JobId, max_workers: u32, rate_limit: Option<f64>) -> ();
+    set_limits(job_id: &JobId, limits: &Limits) -> ();
     stop(job_id: &JobId, stop: &Stop) -> bool;
     elect_finisher(job_id: &JobId, owner: &str, lease_ms: u64) -> Election;
     renew_finisher(job_id: &JobId, epoch: Epoch, lease_ms: u64) -> Held;

@@ -6,7 +6,7 @@ use super::{Check, Status};
 use crate::adapters::aws::bedrock::{BedrockClients, BedrockSetup, probe};
 use crate::adapters::aws::config::{BEARER_VARIABLE, USE_BEARER_VARIABLE};
 use crate::adapters::aws::{AwsConfig, BearerToken};
-use crate::catalog::{Lifecycle, ModelFacts};
+use crate::catalog::{Catalog, Lifecycle, ModelFacts};
 use crate::coding::prompt::{PROMPT_VERSION, system_prompt};
 use crate::core::problem::{Problem, ProblemType};
 use crate::precedents::Precedents;
@@ -196,6 +196,24 @@ fn lifecycle(model: &str, facts: Option<&ModelFacts>) -> Check {
                 on("on", since)
             ),
         ),
+    }
+}
+
+/// Why an id does not fit its Region. The end of a model's life is told elsewhere.
+pub(super) fn misfits(catalog: &Catalog, model: &str, region: &str) -> Vec<Check> {
+    let known = catalog.find(model);
+    let is_over = known
+        .facts
+        .is_some_and(|facts| facts.lifecycle.is_end_of_life());
+    match catalog.check(model, region) {
+        Err(problems) if !is_over => problems.into_iter().map(|why| fail("id", why)).collect(),
+        Err(_) => Vec::new(),
+        Ok(checked) => checked
+            .warnings
+            .into_iter()
+            .filter(|why| !known.warnings.contains(why))
+            .map(|why| warning("id", why))
+            .collect(),
     }
 }
 

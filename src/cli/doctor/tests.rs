@@ -19,7 +19,6 @@ fn facts(lifecycle: Lifecycle) -> ModelFacts {
             cache_write_pico_usd: 1_250_000,
             long_prompt: None,
         }),
-        is_price_geographic: true,
         burndown: 5,
         cache_minimum_tokens: Some(4_096),
         bytes_per_token: 3.5,
@@ -31,7 +30,7 @@ fn facts(lifecycle: Lifecycle) -> ModelFacts {
         replacement: Some("us.anthropic.claude-test-2".to_string()),
         source: "a test".to_string(),
         checked: "2026-11-01".to_string(),
-        note: None,
+        ..ModelFacts::cautious("anthropic.claude-test-1-v1:0")
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::input::InputArgs;
+use crate::core::money::NanoUsd;
 use crate::core::problem::ProblemType;
 use crate::core::spec::defaults;
 
@@ -23,7 +24,7 @@ pub struct RunArgs {
     /// What to code: product, patient or both
     #[arg(long, value_name = "TYPE", default_value = "both")]
     pub problem: ProblemType,
-    /// Who answers: precedents, the offline model (models on Bedrock come with a later version)
+    /// Who answers: precedents, the offline model, or the id of a Claude model on Amazon Bedrock (see annexa models)
     #[arg(long, value_name = "MODEL", default_value = crate::adapters::local::precedents::MODEL_ID)]
     pub model: String,
     /// Reports a call, 1 to 10
@@ -35,6 +36,27 @@ pub struct RunArgs {
     /// Calls a second at most [default: no limit of its own]
     #[arg(long, value_name = "RPS", allow_negative_numbers = true)]
     pub rate_limit: Option<f64>,
+    /// Your quota of tokens per minute for the model [default: not told; the run finds what is let through]
+    #[arg(long, value_name = "N")]
+    pub tokens_per_minute: Option<u64>,
+    /// Your quota of requests per minute for the model [default: not told; the run finds what is let through]
+    #[arg(long, value_name = "N")]
+    pub requests_per_minute: Option<u64>,
+    /// Start no call past this cost; the job pauses, and a higher cap goes on [default: no cap]
+    #[arg(long, value_name = "USD")]
+    pub max_cost_usd: Option<NanoUsd>,
+    /// Cut longer texts at a sentence and flag them
+    #[arg(long, value_name = "N", default_value_t = defaults::MAX_TEXT_CHARS)]
+    pub max_text_chars: u32,
+    /// The model's Region [default: AWS_REGION or your AWS profile's]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Your own facts on models (prices, quotas), over the built-in ones (see docs/MODELS.md)
+    #[arg(long, value_name = "FILE")]
+    pub models: Option<PathBuf>,
+    /// Give a call up after so many seconds and try again
+    #[arg(long, value_name = "S", default_value_t = 120)]
+    pub call_timeout_s: u32,
     /// How the input is read
     #[command(flatten)]
     pub how: InputArgs,
@@ -50,6 +72,12 @@ pub struct RunArgs {
     /// Do the work anew; earlier outputs in DIR are moved aside, not removed (answers paid for before are used again)
     #[arg(long)]
     pub again: bool,
+    /// As --again, and answers paid for before are not used: everything is paid anew
+    #[arg(long)]
+    pub fresh: bool,
+    /// Do not ask before spending more than one US dollar
+    #[arg(long)]
+    pub yes: bool,
     /// Print summary.json at the end instead of a table
     #[arg(long)]
     pub json: bool,

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::RunArgs;
+use super::estimate::cents;
 use super::prepare::Prepared;
 use super::progress::span;
-use crate::core::job::{End, JobRecord, Phase};
+use crate::core::job::{End, JobRecord, PauseReason, Phase};
 use crate::core::outcome::Outcome;
+use crate::core::tally::Tally;
 use crate::ports::error::PortError;
 use crate::report::manifest::{Manifest, ManifestEntry};
 use crate::report::summary::Summary;
@@ -71,8 +73,40 @@ pub fn table(
     for (reason, count) in summary.iter().flat_map(|summary| &summary.review) {
         println!("{count:>14}  {reason}");
     }
-    println!("{:>12}  US dollars", tally.total_cost().to_string());
+    if let Some(summary) = &summary {
+        cost(summary, tally);
+    }
     files(prepared);
+}
+
+/// What it cost, and what the prompt cache did.
+fn cost(summary: &Summary, tally: &Tally) {
+    match &summary.total_estimated_cost {
+        Some(cost) => println!("{cost:>12}  US dollars"),
+        None => println!(
+            "{:>12}  US dollars: the model's price is not known",
+            "unknown"
+        ),
+    }
+    if let (Some(rate), true) = (summary.cache_hit_rate, summary.cache_read_tokens > 0) {
+        let saved = summary.cache_saving_usd.as_deref().unwrap_or("unknown");
+        println!(
+            "{:>11.1}%  of prompt tokens from the prompt cache, which saved {saved} US dollars",
+            rate * 100.0
+        );
+    }
+    if tally.throttles > 0 {
+        println!(
+            "{:>12}  calls refused by the quota and made later",
+            tally.throttles
+        );
+    }
+    if tally.possibly_twice_paid_calls > 0 {
+        println!(
+            "{:>12}  calls possibly paid twice (their answers never arrived, or came too late to be kept)",
+            tally.possibly_twice_paid_calls
+        );
+    }
 }
 
 /// A run of a job that is over. False: some of its files are not what the job wrote.
@@ -110,10 +144,31 @@ pub fn interrupted(prepared: &Prepared) {
 /// A job that is paused.
 pub fn paused(prepared: &Prepared, job: &JobRecord) {
     let folder = prepared.folder.path().display();
-    eprintln!(
-        "The job is paused ({:?}). What was done is kept in {folder}; the same command goes on.",
-        job.paused
-    );
+    let spent = job.counters.budget.spent;
+    match &job.paused {
+        Some(PauseReason::CostCap) => {
+            let cap = prepared.spec.max_cost_usd.unwrap_or_default();
+            eprintln!(
+                "The job is paused: its cost cap of {} USD is reached ({} USD spent, counting calls whose end nobody saw).",
+                cents(cap),
+                cents(spent)
+            );
+            eprintln!(
+                "What was done is kept in {folder}; the same command with a higher --max-cost-usd goes on."
+            );
+        }
+        Some(PauseReason::LaneParked { detail }) => {
+            eprintln!("The job is paused: {detail}");
+            eprintln!(
+                "What was done is kept in {folder}; once the quota allows it, the same command goes on."
+            );
+        }
+        Some(PauseReason::ByUser) | None => {
+            eprintln!(
+                "The job is paused. What was done is kept in {folder}; the same command goes on."
+            );
+        }
+    }
 }
 
 /// A run whose surroundings failed.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::models::LocalModels;
+use super::meter::Meter;
+use super::models::TheModel;
 use super::prepare::Prepared;
 use super::progress::Progress;
 use crate::adapters::embedded::EmbeddedLedger;
@@ -19,7 +20,7 @@ use crate::consumer::{Consumer, DrainReport, Setup};
 use crate::core::chunk::ChunkLimits;
 use crate::core::job::JobRecord;
 use crate::core::messages::{SplitMessage, encode};
-use crate::core::spec::defaults;
+use crate::core::spec::{JobSpec, defaults};
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::send::{announce, send_all};
 use crate::ports::signals::ShutdownHandle;
@@ -27,12 +28,14 @@ use crate::ports::{Answers, Blobs, Clock, Ledger, Queue, Shutdown};
 use crate::splitter::{Splitter, SplitterPorts};
 use crate::worker::{AskSetup, Worker, WorkerPorts, WorkerSetup};
 
-/// Schema version of the folder's database and of the file of paid answers.
+/// Schema version of the folder's database.
 const SCHEMA_VERSION: u32 = 1;
 /// How long a claim, an election and a received message last unless they are renewed.
 const LEASE: Duration = Duration::from_secs(120);
-/// Chunks in hand at once: enough that reading and writing one does not keep the others waiting.
-const CHUNKS_IN_HAND: usize = 6;
+/// Chunks in hand at once, at least: enough that reading and writing one does not keep the others waiting.
+const CHUNKS_IN_HAND: u32 = 6;
+/// And at most: what a process holds in memory.
+const MOST_CHUNKS_IN_HAND: u32 = 64;
 /// How often the run looks whether its job is over, and shows progress.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Troubles in a row (a full disk, a broken database) after which the run gives up; the job can go on later.
@@ -59,6 +62,7 @@ pub struct Run {
     aggregator: Arc<Aggregator>,
     consumers: Vec<Consumer>,
     started: Duration,
+    meter: Option<Arc<Meter>>,
 }
 
 impl Run {
@@ -94,16 +98,13 @@ impl Run {
             ChunkLimits::default(),
         ));
         let answers: Arc<dyn Answers> = match &prepared.answers {
-            Some(path) => {
-                let db = Db::open(path, SqliteAnswers::SCHEMA, SCHEMA_VERSION, true)?;
-                Arc::new(SqliteAnswers::new(db))
-            }
+            Some(path) => Arc::new(SqliteAnswers::open(path)?),
             // Never asked: the model costs nothing.
             None => Arc::new(MemoryAnswers::new(Chaos::none(clock.clone()))),
         };
         let (inbox, chunks, done): (Arc<dyn Queue>, Arc<dyn Queue>, Arc<dyn Queue>) =
             (inbox, chunks, done);
-        let models = Arc::new(LocalModels::new(clock.clone()));
+        let models = Arc::new(TheModel(prepared.model.clone()));
         let splitter = Splitter::new(
             SplitterPorts {
                 clock: clock.clone(),
@@ -163,7 +164,7 @@ impl Run {
                 chunks,
                 clock.clone(),
                 Arc::new(worker),
-                behaviour(CHUNKS_IN_HAND),
+                behaviour(chunks_in_hand(&prepared.spec)),
             ),
             Consumer::new(
                 "aggregator",
@@ -182,6 +183,7 @@ impl Run {
             aggregator,
             consumers,
             started,
+            meter: prepared.meter.clone(),
         };
         run.begin(prepared, &*inbox, &*done).await?;
         Ok(run)
@@ -200,10 +202,8 @@ impl Run {
         if job.is_over() {
             return Ok(());
         }
-        let spec = &prepared.spec;
-        ledger
-            .set_rates(&self.job_id, spec.max_workers, spec.rate_limit)
-            .await?;
+        let limits = prepared.spec.limits();
+        ledger.set_limits(&self.job_id, &limits).await?;
         ledger.resume(&self.job_id).await?;
         if job.split.is_none() {
             // Perhaps a message is there from before: a second split only verifies the first.
@@ -247,7 +247,7 @@ impl Run {
             [a, b, c].into_iter().find_map(|report| report.gave_up)
         }
         .boxed();
-        let mut progress = Progress::new(self.clock.clone(), rows_before);
+        let mut progress = Progress::new(self.clock.clone(), rows_before, self.meter.clone());
         let mut seen = None;
         let gave_up = loop {
             tokio::select! {
@@ -286,6 +286,13 @@ impl Run {
         }
         report
     }
+}
+
+/// Enough that the last calls of some chunks do not leave permits idle.
+fn chunks_in_hand(spec: &JobSpec) -> usize {
+    let in_flight = spec.max_workers.saturating_mul(spec.batch_size);
+    let chunks = 2 + 2 * in_flight.div_ceil(spec.chunk_rows.max(1));
+    chunks.clamp(CHUNKS_IN_HAND, MOST_CHUNKS_IN_HAND) as usize
 }
 
 fn behaviour(concurrency: usize) -> Setup {

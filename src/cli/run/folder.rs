@@ -32,6 +32,8 @@ const OWN_NAMES: [&str; 10] = [
 /// An output folder that only this process works in.
 pub struct OutputFolder {
     path: PathBuf,
+    /// Nothing of a run was here before.
+    is_new: bool,
     /// Held for as long as the run lasts; the system lets go of it when the process dies, however it dies.
     _lock: File,
 }
@@ -53,7 +55,8 @@ impl OutputFolder {
             bail!("{shown} is a file: name a folder with --out");
         }
         let state = path.join(STATE_FOLDER);
-        if !state.exists() {
+        let is_new = !state.exists();
+        if is_new {
             // Before anything is made: somebody else's folder is left as it is.
             refuse_strangers(path)?;
         }
@@ -65,6 +68,7 @@ impl OutputFolder {
         match lock.try_lock() {
             Ok(()) => Ok(OutputFolder {
                 path: path.to_path_buf(),
+                is_new,
                 _lock: lock,
             }),
             Err(TryLockError::WouldBlock) => {
@@ -81,6 +85,16 @@ impl OutputFolder {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Takes back what opening it made, for a run that does not start. What else is in it stays.
+    pub fn leave(&self) {
+        if self.is_new {
+            let state = self.path.join(STATE_FOLDER);
+            let _ = fs::remove_file(state.join("lock"));
+            let _ = fs::remove_dir(state);
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 
     /// The job that owns it; none: nobody does.

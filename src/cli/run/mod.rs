@@ -16,9 +16,14 @@ macro_rules! eprint {
 }
 
 mod args;
+mod check;
 mod closing;
 mod compose;
+mod consent;
+mod estimate;
+mod estimate_command;
 mod folder;
+mod meter;
 mod models;
 mod prepare;
 mod progress;
@@ -31,6 +36,27 @@ use crate::ports::signals::{self, ShutdownHandle};
 
 /// Runs the command and returns the exit code.
 pub fn run(args: &RunArgs) -> u8 {
+    in_runtime(run_job(args))
+}
+
+/// Runs `annexa estimate` and returns the exit code.
+pub fn estimate(args: &RunArgs) -> u8 {
+    in_runtime(async {
+        match estimate_command::print(args).await {
+            Ok(()) => exit::OK,
+            Err(refusal) => refuse(&refusal),
+        }
+    })
+}
+
+fn refuse(refusal: &prepare::Refusal) -> u8 {
+    for problem in &refusal.problems {
+        eprintln!("annexa: {problem}");
+    }
+    refusal.code
+}
+
+fn in_runtime(work: impl Future<Output = u8>) -> u8 {
     init_logs();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -42,7 +68,7 @@ pub fn run(args: &RunArgs) -> u8 {
             return exit::FAILED;
         }
     };
-    let code = runtime.block_on(run_job(args));
+    let code = runtime.block_on(work);
     // Work that was cut is not waited for: all that is paid for is stored.
     runtime.shutdown_background();
     code
@@ -62,12 +88,7 @@ fn init_logs() {
 async fn run_job(args: &RunArgs) -> u8 {
     let prepared = match prepare::prepare(args).await {
         Ok(prepared) => prepared,
-        Err(refusal) => {
-            for problem in &refusal.problems {
-                eprintln!("annexa: {problem}");
-            }
-            return refusal.code;
-        }
+        Err(refusal) => return refuse(&refusal),
     };
     prepared.folder.tidy(false);
     let (handle, shutdown) = signals::shutdown();

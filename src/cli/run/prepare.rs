@@ -1,11 +1,13 @@
-//! Everything that can be known to be wrong is said at once, before any work: flags, terms, input, folder.
+//! From flags to a run that may start: everything checked, its cost said, its folder taken.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::args::RunArgs;
+use super::check::{Checked, check};
+use super::consent;
 use super::folder::{self, OutputFolder, Owner};
+use super::meter::{Meter, MeteredModel};
 use super::models;
 use crate::adapters::local::clock::SystemClock;
 use crate::adapters::local::files::FileBlobs;
@@ -13,8 +15,8 @@ use crate::cli::exit;
 use crate::core::identity::{differences, job_id};
 use crate::core::ids::JobId;
 use crate::core::spec::{BlobRef, JobSpec, defaults};
-use crate::ports::{Blobs, Clock};
-use crate::records;
+use crate::ports::model::ModelInfo;
+use crate::ports::{Blobs, Clock, Model};
 use crate::terms::TermTable;
 
 /// Names of the buckets of a run on one machine.
@@ -31,14 +33,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn usage(problems: Vec<String>) -> Refusal {
+    pub(super) fn usage(problems: Vec<String>) -> Refusal {
         Refusal {
             problems,
             code: exit::USAGE,
         }
     }
 
-    fn one(problem: impl std::fmt::Display) -> Refusal {
+    pub(super) fn one(problem: impl std::fmt::Display) -> Refusal {
         Refusal::usage(vec![problem.to_string()])
     }
 }
@@ -57,40 +59,48 @@ pub struct Prepared {
     pub answers: Option<PathBuf>,
     /// The clock of the process.
     pub clock: Arc<dyn Clock>,
+    /// Who answers.
+    pub model: Arc<dyn Model>,
+    /// Counts what a paid model's answers take; none: it costs nothing, or nothing is left to do.
+    pub meter: Option<Arc<Meter>>,
 }
 
-/// Checks everything and takes the folder.
+/// Checks everything, says what it will cost and asks if need be, and takes the folder.
 pub async fn prepare(args: &RunArgs) -> Result<Prepared, Refusal> {
-    let mut problems = flags(args);
-    let terms_sha256 = match terms(args) {
-        Ok(terms) => terms.sha256_hex(),
-        Err(more) => {
-            problems.extend(more);
-            String::new()
-        }
-    };
-    problems.extend(look_at_input(args).err());
-    if !problems.is_empty() {
-        return Err(Refusal::usage(problems));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let Checked { terms, model } = check(args, &clock).await.map_err(Refusal::usage)?;
+    for note in &model.notes {
+        eprintln!("annexa: {note}");
     }
     let out = args
         .out
         .clone()
         .unwrap_or_else(|| folder::default_for(&args.input));
     let folder = OutputFolder::open(&out).map_err(|error| Refusal::one(format!("{error:#}")))?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let blobs = buckets(args, folder.path()).map_err(Refusal::one)?;
-    let mut spec = spec(args, &blobs, terms_sha256).await?;
-    own_folder(args, &folder, &mut spec, &*clock)?;
-    let info =
-        models::info(&args.model).ok_or_else(|| Refusal::one(models::unknown(&args.model)))?;
-    let answers = match (&args.answers, info.is_paid) {
-        (Some(file), _) => Some(file.clone()),
-        (None, true) => {
-            Some(default_answers().map_err(|error| Refusal::one(format!("{error:#}")))?)
-        }
-        (None, false) => None,
-    };
+    let info = model.model.info();
+    let mut spec = spec(args, &blobs, &terms, info).await?;
+    let claim = claim_of(args, &folder, &mut spec, &*clock)?;
+    let answers = answers(args, info)?;
+    let mut metered = None;
+    if info.is_paid && claim != FolderClaim::IsDone {
+        let consent = consent::ask(args, &spec, info, answers.as_deref()).await;
+        let workload = consent.map_err(|problem| {
+            folder.leave();
+            Refusal::one(problem)
+        })?;
+        let problems = spec.problem_type.problems().len();
+        metered = Some(MeteredModel::new(model.model.clone(), workload, problems));
+    }
+    match claim {
+        FolderClaim::New => folder.take(),
+        FolderClaim::Again => folder
+            .move_aside()
+            .map(|aside| eprintln!("earlier outputs are in {}", aside.display())),
+        FolderClaim::GoesOn | FolderClaim::IsDone => Ok(()),
+    }
+    .map_err(|error| Refusal::one(format!("{error:#}")))?;
+    let meter = metered.as_ref().map(MeteredModel::meter);
     Ok(Prepared {
         job_id: job_id(&spec),
         spec,
@@ -98,87 +108,24 @@ pub async fn prepare(args: &RunArgs) -> Result<Prepared, Refusal> {
         blobs,
         answers,
         clock,
+        model: metered.map_or(model.model, |metered| Arc::new(metered)),
+        meter,
     })
 }
 
-fn flags(args: &RunArgs) -> Vec<String> {
-    let mut problems = Vec::new();
-    if !(1..=10).contains(&args.batch_size) {
-        problems.push(format!(
-            "--batch-size is {}: 1 to 10 reports a call are allowed",
-            args.batch_size
-        ));
+/// Where paid answers are; none: the model costs nothing and no file was named.
+pub fn answers(args: &RunArgs, info: &ModelInfo) -> Result<Option<PathBuf>, Refusal> {
+    match (&args.answers, info.is_paid) {
+        (Some(file), _) => Ok(Some(file.clone())),
+        (None, true) => default_answers()
+            .map(Some)
+            .map_err(|error| Refusal::one(format!("{error:#}"))),
+        (None, false) => Ok(None),
     }
-    if !(1..=10_000).contains(&args.max_workers) {
-        problems.push(format!(
-            "--max-workers is {}: 1 to 10000 calls in flight are allowed",
-            args.max_workers
-        ));
-    }
-    problems.extend(args.how.problems());
-    if let Some(rate) = args.rate_limit
-        && !(rate.is_finite() && rate > 0.0)
-    {
-        problems.push(format!(
-            "--rate-limit is {rate}: a positive number of calls a second is expected"
-        ));
-    }
-    if let Some(below) = args.review_below
-        && !(0.0..=1.0).contains(&below)
-    {
-        problems.push(format!(
-            "--review-below is {below}: a confidence between 0 and 1 is expected"
-        ));
-    }
-    if models::info(&args.model).is_none() {
-        problems.push(models::unknown(&args.model));
-    }
-    problems
-}
-
-fn terms(args: &RunArgs) -> Result<Arc<TermTable>, Vec<String>> {
-    let Some(path) = &args.terms else {
-        return Ok(TermTable::builtin());
-    };
-    let bytes = std::fs::read(path)
-        .map_err(|error| vec![format!("--terms {}: {error}", path.display())])?;
-    match TermTable::from_csv_bytes(&path.display().to_string(), &bytes) {
-        Ok(table) => {
-            for warning in table
-                .warnings()
-                .iter()
-                .chain(&models::warnings(&args.model, &table))
-            {
-                eprintln!("annexa: warning: {warning}");
-            }
-            Ok(Arc::new(table))
-        }
-        Err(error) => Err(vec![format!("--terms: {error}")]),
-    }
-}
-
-/// The head of the input, so that a file that cannot be read as reports is refused before a folder is made for it.
-fn look_at_input(args: &RunArgs) -> Result<(), String> {
-    let shown = args.input.display();
-    let file = File::open(&args.input).map_err(|error| format!("{shown}: {error}"))?;
-    let metadata = file
-        .metadata()
-        .map_err(|error| format!("{shown}: {error}"))?;
-    if metadata.is_dir() {
-        return Err(format!("{shown} is a folder: name a CSV file"));
-    }
-    if !metadata.is_file() {
-        return Err(format!(
-            "{shown} is no regular file: a run reads its input more than once; write it to a file first"
-        ));
-    }
-    records::open(file, &args.how.options())
-        .map(drop)
-        .map_err(|error| format!("{shown}: {error}"))
 }
 
 /// The folders behind the buckets.
-fn buckets(args: &RunArgs, out: &std::path::Path) -> Result<FileBlobs, String> {
+pub fn buckets(args: &RunArgs, out: &std::path::Path) -> Result<FileBlobs, String> {
     let parent = |path: &std::path::Path| {
         let parent = path
             .parent()
@@ -199,7 +146,13 @@ fn buckets(args: &RunArgs, out: &std::path::Path) -> Result<FileBlobs, String> {
     Ok(FileBlobs::new(roots))
 }
 
-async fn spec(args: &RunArgs, blobs: &FileBlobs, terms_sha256: String) -> Result<JobSpec, Refusal> {
+/// What is asked, with all defaults filled in.
+pub async fn spec(
+    args: &RunArgs,
+    blobs: &FileBlobs,
+    terms: &TermTable,
+    info: &ModelInfo,
+) -> Result<JobSpec, Refusal> {
     let name = |path: &std::path::Path| {
         path.file_name()
             .unwrap_or_default()
@@ -211,70 +164,83 @@ async fn spec(args: &RunArgs, blobs: &FileBlobs, terms_sha256: String) -> Result
     let input = BlobRef::new(INPUT_BUCKET, name(&input));
     let head = blobs.head(&input).await.map_err(Refusal::one)?;
     let head = head.ok_or_else(|| Refusal::one(format!("{} is gone", args.input.display())))?;
-    let info =
-        models::info(&args.model).ok_or_else(|| Refusal::one(models::unknown(&args.model)))?;
     Ok(JobSpec {
         input_bucket: input.bucket,
         input_key: input.key,
         input_version: head.etag,
         output_bucket: OUTPUT_BUCKET.to_string(),
         output_prefix: String::new(),
-        model_id: info.model_id,
+        model_id: info.model_id.clone(),
         problem_type: args.problem,
         batch_size: args.batch_size,
         max_workers: args.max_workers,
         rate_limit: args.rate_limit,
+        tokens_per_minute: args.tokens_per_minute,
+        requests_per_minute: args.requests_per_minute,
+        max_cost_usd: args.max_cost_usd,
         imdrf_bucket: args.terms.as_ref().map(|_| TERMS_BUCKET.to_string()),
         imdrf_key: args.terms.as_deref().map(name),
-        terms_sha256,
-        prompt_version: info.prompt_version,
+        terms_sha256: terms.sha256_hex(),
+        prompt_version: info.prompt_version.clone(),
         chunk_rows: args.how.chunk_rows,
         id_column: args.how.id_column.clone(),
         text_column: args.how.text_column.clone(),
         encoding: args.how.encoding.clone(),
-        max_text_chars: defaults::MAX_TEXT_CHARS,
+        max_text_chars: args.max_text_chars,
         max_record_bytes: defaults::MAX_RECORD_BYTES,
         review_below: args
             .review_below
             .or_else(|| models::default_review_below(&args.model)),
         again: None,
+        fresh: args.fresh,
     })
 }
 
-/// Makes sure that the folder is this job's: it is nobody's, or it is the same job's, or `--again` clears it.
-fn own_folder(
+/// How a job comes to its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FolderClaim {
+    /// Nobody has it.
+    New,
+    /// Earlier outputs are moved aside first.
+    Again,
+    /// The job goes on.
+    GoesOn,
+    /// The job is over.
+    IsDone,
+}
+
+/// Makes sure that the folder is this job's, or may become so: it is nobody's, or it is the same job's, or `--again` clears
+/// it. Changes nothing but the spec: a job that was made by `--again` stays the same job when it is gone on with.
+fn claim_of(
     args: &RunArgs,
     folder: &OutputFolder,
     spec: &mut JobSpec,
     clock: &dyn Clock,
-) -> Result<(), Refusal> {
+) -> Result<FolderClaim, Refusal> {
     let shown = folder.path().display();
     let owner = folder
         .owner()
         .map_err(|error| Refusal::one(format!("{error:#}")))?;
-    if args.again
-        && !owner
-            .as_ref()
-            .is_some_and(|owner| is_unfinished_again(owner, folder, spec))
-    {
+    let goes_on = owner
+        .as_ref()
+        .is_some_and(|owner| is_unfinished_again(owner, folder, spec));
+    if (args.again || args.fresh) && !goes_on {
         spec.again = Some(format!("{:016x}", clock.random()));
         if owner.is_some() {
-            let aside = folder
-                .move_aside()
-                .map_err(|error| Refusal::one(format!("{error:#}")))?;
-            eprintln!("earlier outputs are in {}", aside.display());
-            return Ok(());
+            return Ok(FolderClaim::Again);
         }
     }
     let Some(owner) = owner else {
-        return folder
-            .take()
-            .map_err(|error| Refusal::one(format!("{error:#}")));
+        return Ok(FolderClaim::New);
     };
-    // A job that was made by --again stays the same job when it is gone on with.
     spec.again.clone_from(&owner.spec.again);
+    // Said once is enough: it belongs to the job.
+    spec.fresh |= owner.spec.fresh && !args.again;
     if owner.job_id == job_id(spec) {
-        return Ok(());
+        return Ok(match folder.path().join("manifest.json").exists() {
+            true => FolderClaim::IsDone,
+            false => FolderClaim::GoesOn,
+        });
     }
     Err(Refusal::one(format!(
         "{shown} holds another job ({}), which differs in: {}; name another folder with --out, or say --again to move \

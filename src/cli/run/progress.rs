@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::estimate::cents;
+use super::meter::Meter;
 use super::prepare::Prepared;
 use crate::core::job::JobRecord;
+use crate::core::money::NanoUsd;
 use crate::ports::Clock;
 
 /// Time between two plain lines.
@@ -40,11 +43,12 @@ pub struct Progress {
     begun: Duration,
     rows_at_begin: u64,
     next_plain: Duration,
+    meter: Option<Arc<Meter>>,
 }
 
 impl Progress {
-    /// Begins now; `rows_at_begin` were done before and do not count into the rate.
-    pub fn new(clock: Arc<dyn Clock>, rows_at_begin: u64) -> Progress {
+    /// Begins now; `rows_at_begin` were done before and do not count into the rate. `meter` counts what is spent.
+    pub fn new(clock: Arc<dyn Clock>, rows_at_begin: u64, meter: Option<Arc<Meter>>) -> Progress {
         let begun = clock.monotonic();
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(0);
@@ -60,6 +64,7 @@ impl Progress {
             begun,
             rows_at_begin,
             next_plain: begun + PLAIN_EVERY,
+            meter,
         }
     }
 
@@ -70,7 +75,9 @@ impl Progress {
         if self.bar.is_none() && !is_plain_due {
             return;
         }
-        let line = line(job, self.rows_at_begin, now.saturating_sub(self.begun));
+        let projected = self.meter.as_ref().and_then(|meter| meter.projected());
+        let elapsed = now.saturating_sub(self.begun);
+        let line = line(job, self.rows_at_begin, elapsed, projected);
         match &self.bar {
             Some(bar) => {
                 bar.set_length(job.split.as_ref().map_or(0, |split| split.rows));
@@ -92,8 +99,13 @@ impl Progress {
     }
 }
 
-/// Rows, rate, outcomes, cost and time left.
-fn line(job: &JobRecord, rows_at_begin: u64, elapsed: Duration) -> String {
+/// Rows, rate, outcomes, cost and time left. `projected`: what this run has spent, and what it will have by the end.
+fn line(
+    job: &JobRecord,
+    rows_at_begin: u64,
+    elapsed: Duration,
+    projected: Option<(NanoUsd, NanoUsd)>,
+) -> String {
     let tally = &job.counters.tally;
     let total = job.split.as_ref().map(|split| split.rows);
     let of = total.map_or("?".to_string(), |rows| rows.to_string());
@@ -106,20 +118,14 @@ fn line(job: &JobRecord, rows_at_begin: u64, elapsed: Duration) -> String {
         }
         _ => String::new(),
     };
+    let cost = match projected {
+        Some((spent, all)) => format!("{} USD of about {}", cents(spent), cents(all)),
+        None => format!("{} USD", cents(tally.total_cost())),
+    };
     format!(
-        "{}/{of} rows, {rate:.0}/s, {} coded, {} insufficient, {} empty, {} failed, {} USD{left}",
-        tally.rows,
-        tally.coded,
-        tally.insufficient,
-        tally.empty,
-        tally.failed,
-        dollars(tally.total_cost().0),
+        "{}/{of} rows, {rate:.0}/s, {} coded, {} insufficient, {} empty, {} failed, {cost}{left}",
+        tally.rows, tally.coded, tally.insufficient, tally.empty, tally.failed,
     )
-}
-
-/// Cents are enough while it runs; the summary has every nano-dollar.
-fn dollars(nano: u64) -> String {
-    format!("{:.2}", nano as f64 / 1e9)
 }
 
 /// A span of time for people.
@@ -137,7 +143,6 @@ pub fn span(duration: Duration) -> String {
 mod tests {
     use super::*;
     use crate::core::identity;
-    use crate::core::money::NanoUsd;
     use crate::core::plan::SplitTotals;
     use crate::core::tally::Tally;
 
@@ -158,11 +163,13 @@ mod tests {
             cost: NanoUsd(1_250_000_000),
             ..Tally::default()
         };
-        let line = line(&job, 100, Duration::from_secs(2));
+        let line = |projected| super::line(&job, 100, Duration::from_secs(2), projected);
         assert_eq!(
-            line,
+            line(None),
             "500/2000 rows, 200/s, 490 coded, 0 insufficient, 4 empty, 6 failed, 1.25 USD, 7.5 s left"
         );
+        let projected = Some((NanoUsd(1_300_000_000), NanoUsd(5_210_000_000)));
+        assert!(line(projected).contains(", 1.30 USD of about 5.21, "));
     }
 
     #[test]

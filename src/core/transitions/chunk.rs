@@ -5,7 +5,8 @@ use crate::core::chunk::{
     Release, ReleaseOutcome,
 };
 use crate::core::ids::{ChunkKey, RowNo};
-use crate::core::job::{Counters, JobRecord};
+use crate::core::job::{Budget, Counters, JobRecord, Reserved};
+use crate::core::money::NanoUsd;
 use crate::core::tally::Tally;
 
 /// Asks for the right to `chunk` of `job` until `now_ms + lease_ms`.
@@ -39,7 +40,7 @@ pub fn claim(
         };
     }
     if chunk.lease.take().is_some() {
-        abandon(chunk);
+        abandon(&mut job.counters, chunk);
     }
     chunk.touched_ms = now_ms;
     if job.paused.is_some() || chunk.status == ChunkStatus::Parked {
@@ -112,7 +113,7 @@ pub fn release(
     if !holds(chunk, claim) {
         return ReleaseOutcome::Lost;
     }
-    settle_at_end(chunk);
+    settle_at_end(counters, chunk);
     chunk.touched_ms = now_ms;
     if let Some(isolation) = &mut chunk.isolation {
         isolation.cursor = None;
@@ -156,7 +157,10 @@ pub fn commit(
     if !holds(chunk, claim) {
         return CommitOutcome::Fenced;
     }
-    settle_at_end(chunk);
+    settle_at_end(&mut job.counters, chunk);
+    // What was paid before there was a cap, or under another one, counts from now on.
+    let unseen = commit.tally.total_cost().0.saturating_sub(chunk.spent.0);
+    spend(&mut job.counters, chunk, NanoUsd(unseen));
     let tally = Tally {
         possibly_twice_paid_calls: chunk.lost_calls,
         ..commit.tally
@@ -182,7 +186,7 @@ pub fn quarantine(
     if !holds(chunk, claim) {
         return false;
     }
-    settle_at_end(chunk);
+    settle_at_end(counters, chunk);
     chunk.touched_ms = now_ms;
     set_quarantined(counters, chunk, reason.to_string());
     true
@@ -193,7 +197,7 @@ pub fn park(counters: &mut Counters, chunk: &mut ChunkRecord, claim: &Claim, now
     if !holds(chunk, claim) {
         return false;
     }
-    settle_at_end(chunk);
+    settle_at_end(counters, chunk);
     chunk.touched_ms = now_ms;
     set_parked(counters, chunk);
     true
@@ -218,6 +222,46 @@ pub fn settle_calls(chunk: &mut ChunkRecord, claim: &Claim, calls: u64) -> bool 
         chunk.abandoned_claims = 0;
     }
     holds
+}
+
+/// Sets `amount` aside under the job's cost cap, if it has one, before a call that costs so much at most (I9).
+pub fn budget_reserve(
+    job: &mut JobRecord,
+    chunk: &mut ChunkRecord,
+    claim: &Claim,
+    amount: NanoUsd,
+) -> Reserved {
+    if !holds(chunk, claim) {
+        return Reserved::Lost;
+    }
+    let Budget { reserved, spent } = job.counters.budget;
+    if let Some(cap) = job.spec.max_cost_usd {
+        if spent + amount > cap {
+            return Reserved::OverCap { cap, spent };
+        }
+        if spent + reserved + amount > cap {
+            return Reserved::Later;
+        }
+    }
+    job.counters.budget.reserved += amount;
+    chunk.reserved += amount;
+    Reserved::Yes
+}
+
+/// Ends a reservation: `spent` of `reserved` was used. False: the claim is lost, and the whole counts as spent.
+pub fn budget_settle(
+    counters: &mut Counters,
+    chunk: &mut ChunkRecord,
+    claim: &Claim,
+    reserved: NanoUsd,
+    spent: NanoUsd,
+) -> bool {
+    if !holds(chunk, claim) {
+        return false;
+    }
+    unreserve(counters, chunk, reserved);
+    spend(counters, chunk, spent);
+    true
 }
 
 /// Sets the cursor of an isolated chunk on `row` (or takes it off); false: the claim is lost.
@@ -255,9 +299,9 @@ pub fn is_orphan_suspect(chunk: &ChunkRecord, now_ms: u64, silent_ms: u64) -> bo
 }
 
 /// Books a claim that ran out.
-fn abandon(chunk: &mut ChunkRecord) {
+fn abandon(counters: &mut Counters, chunk: &mut ChunkRecord) {
     chunk.abandoned_claims += 1;
-    chunk.lost_calls += std::mem::take(&mut chunk.intended_calls);
+    lose_calls(counters, chunk);
     if let Some(isolation) = &mut chunk.isolation
         && let Some(row) = isolation.cursor.take()
     {
@@ -266,9 +310,28 @@ fn abandon(chunk: &mut ChunkRecord) {
 }
 
 /// Ends the present claim; what it intended and did not settle may have been paid.
-fn settle_at_end(chunk: &mut ChunkRecord) {
-    chunk.lost_calls += std::mem::take(&mut chunk.intended_calls);
+fn settle_at_end(counters: &mut Counters, chunk: &mut ChunkRecord) {
+    lose_calls(counters, chunk);
     chunk.lease = None;
+}
+
+/// Calls whose end nobody saw may have been paid for: they count, and what was set aside for them is spent.
+fn lose_calls(counters: &mut Counters, chunk: &mut ChunkRecord) {
+    chunk.lost_calls += std::mem::take(&mut chunk.intended_calls);
+    let reserved = chunk.reserved;
+    unreserve(counters, chunk, reserved);
+    spend(counters, chunk, reserved);
+}
+
+fn unreserve(counters: &mut Counters, chunk: &mut ChunkRecord, amount: NanoUsd) {
+    let amount = amount.min(chunk.reserved);
+    chunk.reserved.0 -= amount.0;
+    counters.budget.reserved.0 = counters.budget.reserved.0.saturating_sub(amount.0);
+}
+
+fn spend(counters: &mut Counters, chunk: &mut ChunkRecord, amount: NanoUsd) {
+    chunk.spent += amount;
+    counters.budget.spent += amount;
 }
 
 fn poisoned(chunk: &ChunkRecord, limits: &ChunkLimits) -> Vec<RowNo> {

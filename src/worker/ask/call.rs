@@ -1,4 +1,4 @@
-//! One call: permit, booking, the model, and trying again by the class of what went wrong.
+//! One call: permit, lane, booking, the model, and trying again by the class of what went wrong.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
+use super::booking::Booking;
 use super::item::{Item, share};
-use super::{Asking, Worker, still};
+use super::{Asking, Worker};
+use crate::coding::tokens::{Forecast, message_bytes};
 use crate::core::money::NanoUsd;
+use crate::pacing::lane::{Demand, Start};
+use crate::pacing::quota::{reserved_tokens, settled_tokens};
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::model::{Answer, Incident, Request, StopReason};
-use crate::ports::retry::{Backoff, retry};
-
-/// Output tokens that one report and problem type are given at first; a cut answer is asked again with double.
-const TOKENS_A_PROBLEM: u32 = 500;
+use crate::worker::warm::{Entry, Lead};
 
 /// How a call ended.
 pub(super) enum End {
@@ -26,6 +27,13 @@ pub(super) enum End {
     Interrupted,
 }
 
+/// What a call needed before it could start; dropped, all of it is given back.
+struct Cleared<'w> {
+    start: Option<Start<'w>>,
+    /// It warms the prompt cache for the others.
+    _lead: Option<Lead<'w>>,
+}
+
 impl Worker {
     /// Asks for `items` in one call.
     pub(super) async fn call(
@@ -35,12 +43,7 @@ impl Worker {
     ) -> PortResult<End> {
         let context = asking.context;
         let info = context.model.info();
-        let _permit = context
-            .calls
-            .acquire()
-            .await
-            .map_err(|_| PortError::bug("the permits are closed"))?;
-        let problems = context.spec.problem_type.problems().len() as u32;
+        let bytes = message_bytes(items.iter().map(|item| item.group.text.len()));
         let mut request = Request {
             problem_type: context.spec.problem_type,
             incidents: items
@@ -50,34 +53,44 @@ impl Worker {
                     fault: item.fault.clone(),
                 })
                 .collect(),
-            max_tokens: TOKENS_A_PROBLEM * problems * items.len() as u32,
+            max_tokens: context.tokens.forecast(items.len(), bytes).max_tokens,
         };
+        let number = self.retries.number();
         let (mut failures, mut throttles, mut has_doubled) = (0, 0, false);
-        // The call is in the ledger's books; one booking serves all its tries, so that a chunk that is only throttled does
-        // not look as if it got on.
-        let mut is_booked = false;
+        // One booking serves all tries of the call, so that a chunk that is only throttled does not look as if it got on.
+        let mut booking = Booking::default();
+        let mut was_throttled = false;
         loop {
             if asking.halted.load(Ordering::Relaxed) || self.ports.shutdown.is_draining() {
-                self.unbook(asking, is_booked).await?;
+                self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
                 return Ok(End::Interrupted);
             }
             context.pacer.start().await;
+            let forecast = Forecast {
+                max_tokens: request.max_tokens,
+                ..context.tokens.forecast(items.len(), bytes)
+            };
+            let Some(cleared) = self.clear(asking, &forecast, was_throttled).await else {
+                continue;
+            };
+            if asking.halted.load(Ordering::Relaxed) {
+                continue;
+            }
             if asking.claim.isolated {
                 // Not before its turn: a row that only waits is not what a process dies of (S18).
                 self.set_cursor(asking.claim, Some(items[0].group.first_row))
                     .await?;
             }
-            if info.is_paid && !is_booked {
-                // I8: before the call starts. Saying it twice makes the count too high, never too low.
-                let intended = retry(&*self.ports.clock, Backoff::STORAGE, || {
-                    self.ports.ledger.calls_intended(asking.claim, 1)
-                })
-                .await?;
-                still(intended)?;
-                is_booked = true;
+            if info.is_paid
+                && !self
+                    .book(asking, &mut booking, bytes, request.max_tokens)
+                    .await?
+            {
+                drop(cleared);
+                self.pause(Duration::from_millis(self.ports.clock.random() % 500))
+                    .await;
+                continue;
             }
-            asking.tally.lock().expect("no panic while held").calls += 1;
-            items.iter_mut().for_each(|item| item.attempts += 1);
             // A panic within the model's adapter fails its rows, and not its chunk.
             let answered = AssertUnwindSafe(context.model.answer(&request))
                 .catch_unwind()
@@ -89,67 +102,159 @@ impl Worker {
             });
             let error = match answered {
                 Ok(answer) => {
+                    self.count_try(asking, items);
+                    self.retries.earn();
+                    let was_cut = answer.stop == StopReason::MaxTokens;
+                    context
+                        .tokens
+                        .learn(items.len(), bytes, &answer.usage, was_cut);
+                    if let Some(service) = &info.service {
+                        let key = prefix_key(service);
+                        self.prefixes.used(&key, &answer.usage, service.cache_ttl);
+                        if let Some(start) = cleared.start {
+                            start.settled(settled_tokens(&answer.usage, service.burndown));
+                        }
+                    }
                     let cost = info
                         .price
                         .map_or(NanoUsd::ZERO, |price| answer.usage.cost(&price));
                     share(items, &answer.usage, cost);
-                    if answer.stop == StopReason::MaxTokens && !has_doubled {
+                    self.settle_budget(asking, &mut booking, cost).await?;
+                    let most = info
+                        .service
+                        .as_ref()
+                        .map_or(u32::MAX, |s| s.max_output_tokens);
+                    if was_cut && !has_doubled && request.max_tokens < most {
                         has_doubled = true;
-                        request.max_tokens *= 2;
+                        request.max_tokens = request.max_tokens.saturating_mul(2).min(most);
                         asking.tally.lock().expect("no panic while held").retries += 1;
-                        self.unbook(asking, is_booked).await?;
-                        is_booked = false;
+                        self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
                         continue;
                     }
                     return Ok(End::Answer(answer));
                 }
                 Err(error) => error,
             };
+            if error.class == ErrorClass::Throttled {
+                // Not counted: it is the lane that is too fast, and not the row that failed (S16).
+                throttles += 1;
+                was_throttled = true;
+                asking.tally.lock().expect("no panic while held").throttles += 1;
+                let told = error.retry_after.unwrap_or_default();
+                let pause = match cleared.start {
+                    // The lane slows down, and its line is where this call waits.
+                    Some(start) => {
+                        start.throttled(error.throttle);
+                        told
+                    }
+                    None => {
+                        let backoff = self.setup.ask.throttled;
+                        backoff.pause(&*self.ports.clock, throttles).max(told)
+                    }
+                };
+                self.pause(pause).await;
+                continue;
+            }
+            drop(cleared);
+            was_throttled = false;
+            self.count_try(asking, items);
             if error.unknown_outcome {
                 // It may have been paid for: this booking stays, the next try has one of its own.
-                is_booked = false;
+                booking = Booking::default();
             }
-            let pause = match error.class {
-                ErrorClass::LaneParked | ErrorClass::PermanentJob | ErrorClass::LostClaim => {
-                    self.unbook(asking, is_booked).await?;
-                    return Err(error);
-                }
-                ErrorClass::PermanentRow | ErrorClass::Bug => {
-                    self.unbook(asking, is_booked).await?;
-                    return Ok(End::Refused(error));
-                }
-                ErrorClass::Throttled => {
-                    throttles += 1;
-                    asking.tally.lock().expect("no panic while held").throttles += 1;
-                    self.setup
-                        .ask
-                        .throttled
-                        .pause(&*self.ports.clock, throttles)
-                }
+            match error.class {
                 ErrorClass::Transient => {
                     failures += 1;
-                    if failures >= self.setup.ask.transient.tries {
-                        self.unbook(asking, is_booked).await?;
+                    let is_outage = self.retries.failed(number);
+                    let is_last = failures >= self.setup.ask.transient.tries;
+                    if is_last && !is_outage {
+                        self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
                         return Ok(End::Refused(
                             error.context(format!("given up after {failures} tries")),
                         ));
                     }
+                    if is_last || !self.retries.take() {
+                        self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                        return Err(error.context(
+                            "call after call fails, so work is set aside and no row fails for it",
+                        ));
+                    }
                     asking.tally.lock().expect("no panic while held").retries += 1;
-                    self.setup.ask.transient.pause(&*self.ports.clock, failures)
+                    let pause = self.setup.ask.transient.pause(&*self.ports.clock, failures);
+                    self.pause(pause.max(error.retry_after.unwrap_or_default()))
+                        .await;
                 }
-            };
-            self.pause(pause.max(error.retry_after.unwrap_or_default()))
-                .await;
+                ErrorClass::PermanentRow | ErrorClass::Bug => {
+                    self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                    return Ok(End::Refused(error));
+                }
+                _ => {
+                    self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                    return Err(error);
+                }
+            }
         }
     }
 
-    /// Takes a call out of the books that was certainly not paid for, or whose answer is of no use.
-    async fn unbook(&self, asking: &Asking<'_>, is_booked: bool) -> PortResult<()> {
-        if is_booked {
-            self.settle_call(asking).await
-        } else {
-            Ok(())
+    /// Waits for the prefix to be warm and for the lane; none: a drain came first.
+    async fn clear<'w>(
+        &'w self,
+        asking: &'w Asking<'_>,
+        forecast: &Forecast,
+        was_throttled: bool,
+    ) -> Option<Cleared<'w>> {
+        let context = asking.context;
+        let (Some(lane), Some(service)) = (&context.lane, &context.model.info().service) else {
+            return Some(Cleared {
+                start: None,
+                _lead: None,
+            });
+        };
+        let draining = self.ports.shutdown.draining();
+        let waiting = async {
+            let lead = match service.cache_minimum_tokens {
+                Some(_) => match self.prefixes.enter(&prefix_key(service)).await {
+                    Entry::Lead(lead) => Some(lead),
+                    Entry::Go => None,
+                },
+                None => None,
+            };
+            // Cache reads are free of quota in the end (FACTS §1).
+            let settled_prefix_tokens = match lead {
+                None if forecast.is_prefix_cached => 0,
+                _ => forecast.prefix_tokens,
+            };
+            let expected_tokens = settled_prefix_tokens
+                + forecast.message_tokens
+                + forecast.output_tokens * service.burndown;
+            let demand = Demand {
+                reserved_tokens: reserved_tokens(
+                    forecast.message_tokens,
+                    forecast.prefix_tokens,
+                    forecast.max_tokens,
+                ),
+                expected_tokens,
+            };
+            let start = match was_throttled {
+                true => lane.start_again(demand).await,
+                false => lane.start(demand).await,
+            };
+            Cleared {
+                start: Some(start),
+                _lead: lead,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = draining => None,
+            cleared = waiting => Some(cleared),
         }
+    }
+
+    /// A try that the quota let through.
+    fn count_try(&self, asking: &Asking<'_>, items: &mut [Item<'_, '_>]) {
+        asking.tally.lock().expect("no panic while held").calls += 1;
+        items.iter_mut().for_each(|item| item.attempts += 1);
     }
 
     /// Sleeps, but not into a drain.
@@ -160,4 +265,9 @@ impl Worker {
             () = self.ports.clock.sleep(pause) => {}
         }
     }
+}
+
+/// A prefix is cached for each lane by itself.
+fn prefix_key(service: &crate::ports::model::ServiceFacts) -> String {
+    format!("{} {}", service.lane, service.prefix_sha256)
 }

@@ -36,7 +36,10 @@ pub(super) struct Item<'g, 'r> {
     pub(super) position: usize,
     pub(super) group: &'g Group<'r>,
     pub(super) fault: Option<String>,
+    /// How often it may still be asked alone after an answer that was not valid.
     pub(super) repairs_left: u32,
+    /// It was asked again already.
+    pub(super) was_repaired: bool,
     pub(super) usage: Usage,
     pub(super) cost: NanoUsd,
     pub(super) attempts: u32,

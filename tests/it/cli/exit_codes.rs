@@ -55,16 +55,21 @@ fn numbers_out_of_range_are_refused_with_the_range() {
 }
 
 #[test]
-fn a_bedrock_model_is_refused_and_said_to_come_later() {
+fn a_model_that_cannot_be_called_is_refused_with_what_to_take_instead() {
     refused(
-        &["--model", "anthropic.claude-haiku-4-5"],
-        &[
-            "'anthropic.claude-haiku-4-5'",
-            "Bedrock",
-            "later version",
-            "--model precedents",
-        ],
+        &["--model", "haiku"],
+        &["'haiku' is no model", "precedents", "annexa models"],
     );
+    let model = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
+    refused(&["--model", model], &["Region", "--region"]);
+    let ended = "anthropic.claude-3-5-sonnet-20240620-v1:0";
+    refused(
+        &["--model", ended, "--region", "us-east-1"],
+        &[ended, "end of life", "us.anthropic.claude-"],
+    );
+    let base = "anthropic.claude-haiku-4-5-20251001-v1:0";
+    refused(&["--model", base, "--region", "us-east-1"], &[model]);
+    refused(&["--model", model, "--models", "no.toml"], &["no.toml"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The program as a user meets it: real processes, real files, exit codes, and what stands on the screen.
 
-mod harness;
+pub mod harness;
 mod process;
 
 mod again;
@@ -13,6 +13,7 @@ mod doctor;
 mod exit_codes;
 mod kills;
 mod main_job;
+mod money;
 mod own_terms;
 mod pipes;
 mod privacy;

@@ -12,7 +12,7 @@ use annexa::adapters::memory::clock::SimClock;
 use annexa::adapters::memory::ledger::{ChaosLedger, MemoryStore};
 use annexa::core::chunk::ChunkLimits;
 use annexa::core::identity;
-use annexa::core::spec::BlobRef;
+use annexa::core::spec::{BlobRef, Limits};
 use annexa::ports::blobs::{Blobs, Put};
 use annexa::ports::error::{PortError, PortResult};
 use annexa::ports::{Answers, Clock, ErrorClass, Ledger};
@@ -110,7 +110,11 @@ async fn s11_a_lost_answer_leaves_its_effect() {
     let job_id = identity::job_id(&spec);
     let (blob, other) = (BlobRef::new("b", "k"), BlobRef::new("b", "other"));
     is_open(ledger.create_job(&job_id, &spec).await);
-    is_open(ledger.set_rates(&job_id, 7, None).await);
+    let limits = Limits {
+        max_workers: 7,
+        ..Limits::default()
+    };
+    is_open(ledger.set_limits(&job_id, &limits).await);
     is_open(blobs.put(&blob, b"x", true).await);
     is_open(blobs.copy(&blob, &other).await);
     is_open(answers.put(&[(key(1), paid(1))]).await);

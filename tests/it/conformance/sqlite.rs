@@ -10,6 +10,7 @@ use annexa::adapters::embedded::EmbeddedLedger;
 use annexa::adapters::local::sqlite::{Db, SqliteAnswers, SqliteQueue, SqliteStore};
 use annexa::adapters::memory::clock::SimClock;
 use annexa::adapters::memory::queue::QueueSetup;
+use annexa::core::answer::{AnswerKey, PaidAnswer};
 use annexa::core::chunk::{ChunkLimits, CommitOutcome};
 use annexa::core::identity;
 use annexa::core::invariants::i2_counters_are_exact;
@@ -225,4 +226,35 @@ async fn queues_of_one_file_do_not_mix() {
         (0, 1)
     );
     assert_eq!(receive_one(&two).await.body, "for two");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i8_answers_that_were_said_to_be_kept_are_kept_whoever_wrote_them() {
+    use futures_util::FutureExt;
+
+    let folder = folder();
+    let answers = SqliteAnswers::open(&folder.path().join("answers.sqlite")).unwrap();
+    let mut kept = Vec::new();
+    for round in 0..40u64 {
+        let puts: Vec<[(AnswerKey, PaidAnswer); 1]> = (0..6)
+            .map(|n| {
+                let mut key = key(n as u8);
+                key.0[0] = round as u8;
+                [(key, paid(round))]
+            })
+            .collect();
+        let mut running: Vec<_> = puts.iter().map(|put| answers.put(put).boxed()).collect();
+        // Each has begun; some writers are dropped in the middle of their work, with what they took along.
+        for put in &mut running {
+            let _ = put.now_or_never();
+        }
+        let dropped = (round % 3) as usize;
+        drop(running.drain(..dropped).collect::<Vec<_>>());
+        for (put, rows) in running.into_iter().zip(&puts[dropped..]) {
+            put.await.unwrap();
+            kept.push(rows[0].0);
+        }
+    }
+    let found = answers.get(&kept).await.unwrap();
+    assert_eq!(found.iter().filter(|answer| answer.is_none()).count(), 0);
 }

@@ -10,9 +10,10 @@ use annexa::adapters::memory::ledger::MemoryStore;
 use annexa::core::chunk::{ChunkLimits, ChunkRecord, Claim, Release};
 use annexa::core::identity;
 use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId};
-use annexa::core::invariants::i2_counters_are_exact;
+use annexa::core::invariants::{i2_counters_are_exact, i9_budget_is_exact};
 use annexa::core::job::{End, JobRecord, PauseReason, Stop};
-use annexa::core::spec::JobSpec;
+use annexa::core::money::NanoUsd;
+use annexa::core::spec::{JobSpec, Limits};
 use annexa::core::tally::Tally;
 use annexa::ports::{Clock, Ledger};
 
@@ -115,7 +116,12 @@ impl Actor {
     }
 
     fn under(&self, claim: Claim) -> Op {
-        match self.dice.roll(16) {
+        match self.dice.roll(20) {
+            16..=17 => Op::BudgetReserve(claim, NanoUsd(self.dice.roll(60))),
+            18..=19 => {
+                let reserved = NanoUsd(self.dice.roll(60));
+                Op::BudgetSettle(claim, reserved, NanoUsd(self.dice.roll(60)))
+            }
             0..=1 => Op::RenewClaim(claim, self.dice.roll(2 * LEASE_MS)),
             2 => Op::ReleaseClaim(claim, Release::Interrupted),
             3..=4 => {
@@ -176,11 +182,16 @@ impl Actor {
                 },
             ),
             45..=48 => Op::Resume(job),
-            49 => Op::SetRates(
-                job,
-                dice.roll(9) as u32,
-                dice.once_in(2).then(|| 0.1 * dice.roll(99) as f64),
-            ),
+            49 => {
+                let limits = Limits {
+                    max_workers: dice.roll(9) as u32,
+                    rate_limit: dice.once_in(2).then(|| 0.1 * dice.roll(99) as f64),
+                    tokens_per_minute: dice.once_in(2).then(|| dice.roll(1 << 40)),
+                    requests_per_minute: dice.once_in(2).then(|| dice.roll(999)),
+                    max_cost: dice.once_in(2).then(|| NanoUsd(dice.roll(400))),
+                };
+                Op::SetLimits(job, limits)
+            }
             50 => Op::Stop(
                 job,
                 match dice.roll(2) {
@@ -251,6 +262,7 @@ async fn compare(seed: u64, coverage: &mut Coverage) {
             assert_eq!(one, other, "seed {seed}, step {step}: after {op:?}");
             if let (Some(job), chunks) = &one {
                 i2_counters_are_exact(job, chunks)
+                    .and_then(|()| i9_budget_is_exact(job, chunks))
                     .unwrap_or_else(|broken| panic!("seed {seed}, step {step}: {op:?}: {broken}"));
             }
         }

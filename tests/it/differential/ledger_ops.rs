@@ -4,9 +4,10 @@ use annexa::core::chunk::{
     ChunkRange, Claim, ClaimOutcome, Commit, CommitOutcome, Release, ReleaseOutcome,
 };
 use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
-use annexa::core::job::{Election, End, EndOutcome, PauseReason, Stop};
+use annexa::core::job::{Election, End, EndOutcome, PauseReason, Reserved, Stop};
+use annexa::core::money::NanoUsd;
 use annexa::core::plan::{Plan, SplitTotals};
-use annexa::core::spec::JobSpec;
+use annexa::core::spec::{JobSpec, Limits};
 use annexa::ports::Ledger;
 use annexa::ports::error::PortResult;
 use annexa::ports::ledger::{Created, Held};
@@ -31,13 +32,15 @@ pub enum Op {
     ReleaseClaim(Claim, Release),
     CallsIntended(Claim, u64),
     CallsSettled(Claim, u64),
+    BudgetReserve(Claim, NanoUsd),
+    BudgetSettle(Claim, NanoUsd, NanoUsd),
     SetCursor(Claim, Option<RowNo>),
     CommitChunk(Claim, Box<Commit>),
     QuarantineChunk(Claim, String),
     ParkChunk(Claim),
     Pause(JobId, PauseReason),
     Resume(JobId),
-    SetRates(JobId, u32, Option<f64>),
+    SetLimits(JobId, Limits),
     Stop(JobId, Stop),
     ElectFinisher(JobId, String, u64),
     RenewFinisher(JobId, Epoch, u64),
@@ -58,7 +61,7 @@ pub struct Outcome {
 }
 
 /// All operations, in the trait's order.
-pub const OPERATIONS: [&str; 26] = [
+pub const OPERATIONS: [&str; 28] = [
     "create_job",
     "job",
     "list_jobs",
@@ -74,13 +77,15 @@ pub const OPERATIONS: [&str; 26] = [
     "release_claim",
     "calls_intended",
     "calls_settled",
+    "budget_reserve",
+    "budget_settle",
     "set_cursor",
     "commit_chunk",
     "quarantine_chunk",
     "park_chunk",
     "pause",
     "resume",
-    "set_rates",
+    "set_limits",
     "stop",
     "elect_finisher",
     "renew_finisher",
@@ -119,17 +124,19 @@ impl Op {
             Op::ReleaseClaim(..) => 12,
             Op::CallsIntended(..) => 13,
             Op::CallsSettled(..) => 14,
-            Op::SetCursor(..) => 15,
-            Op::CommitChunk(..) => 16,
-            Op::QuarantineChunk(..) => 17,
-            Op::ParkChunk(..) => 18,
-            Op::Pause(..) => 19,
-            Op::Resume(..) => 20,
-            Op::SetRates(..) => 21,
-            Op::Stop(..) => 22,
-            Op::ElectFinisher(..) => 23,
-            Op::RenewFinisher(..) => 24,
-            Op::EndJob(..) => 25,
+            Op::BudgetReserve(..) => 15,
+            Op::BudgetSettle(..) => 16,
+            Op::SetCursor(..) => 17,
+            Op::CommitChunk(..) => 18,
+            Op::QuarantineChunk(..) => 19,
+            Op::ParkChunk(..) => 20,
+            Op::Pause(..) => 21,
+            Op::Resume(..) => 22,
+            Op::SetLimits(..) => 23,
+            Op::Stop(..) => 24,
+            Op::ElectFinisher(..) => 25,
+            Op::RenewFinisher(..) => 26,
+            Op::EndJob(..) => 27,
         };
         OPERATIONS[place]
     }
@@ -182,6 +189,13 @@ impl Op {
             }
             Op::CallsIntended(claim, calls) => held(ledger.calls_intended(claim, *calls).await),
             Op::CallsSettled(claim, calls) => held(ledger.calls_settled(claim, *calls).await),
+            Op::BudgetReserve(claim, amount) => {
+                let reserved = ledger.budget_reserve(claim, *amount).await;
+                outcome(reserved, |reserved| *reserved == Reserved::Yes)
+            }
+            Op::BudgetSettle(claim, reserved, spent) => {
+                held(ledger.budget_settle(claim, *reserved, *spent).await)
+            }
             Op::SetCursor(claim, row) => held(ledger.set_cursor(claim, *row).await),
             Op::CommitChunk(claim, commit) => {
                 let committed = ledger.commit_chunk(claim, commit).await;
@@ -193,9 +207,7 @@ impl Op {
             Op::ParkChunk(claim) => held(ledger.park_chunk(claim).await),
             Op::Pause(job, reason) => outcome(ledger.pause(job, reason).await, |did| *did),
             Op::Resume(job) => outcome(ledger.resume(job).await, |did| *did),
-            Op::SetRates(job, workers, rate) => {
-                outcome(ledger.set_rates(job, *workers, *rate).await, |()| true)
-            }
+            Op::SetLimits(job, limits) => outcome(ledger.set_limits(job, limits).await, |()| true),
             Op::Stop(job, stop) => outcome(ledger.stop(job, stop).await, |did| *did),
             Op::ElectFinisher(job, owner, lease_ms) => {
                 let answer = ledger.elect_finisher(job, owner, *lease_ms).await;
@@ -253,13 +265,15 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::ReleaseClaim(claim(), Release::Interrupted),
         Op::CallsIntended(claim(), 1),
         Op::CallsSettled(claim(), 1),
+        Op::BudgetReserve(claim(), NanoUsd(1)),
+        Op::BudgetSettle(claim(), NanoUsd(1), NanoUsd(1)),
         Op::SetCursor(claim(), None),
         Op::CommitChunk(claim(), Box::new(commit_of(&claim()))),
         Op::QuarantineChunk(claim(), "no".into()),
         Op::ParkChunk(claim()),
         Op::Pause(job(), PauseReason::ByUser),
         Op::Resume(job()),
-        Op::SetRates(job(), 1, None),
+        Op::SetLimits(job(), Limits::default()),
         Op::Stop(job(), Stop::Cancelled),
         Op::ElectFinisher(job(), "a".into(), 1),
         Op::RenewFinisher(job(), 1, 1),

@@ -7,10 +7,11 @@ use annexa::adapters::memory::chaos::Chaos;
 use annexa::core::chunk::*;
 use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
 use annexa::core::invariants::{self, Broken, EndWatch, EpochWatch};
-use annexa::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Stop};
+use annexa::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
 use annexa::core::messages::ChunkMessage;
+use annexa::core::money::NanoUsd;
 use annexa::core::plan::{Plan, SplitTotals};
-use annexa::core::spec::JobSpec;
+use annexa::core::spec::{JobSpec, Limits};
 use annexa::ports::error::PortResult;
 use annexa::ports::ledger::{Created, Held, Ledger};
 use annexa::ports::queue::{Depth, Outgoing, Queue, Receipt, Received};
@@ -84,6 +85,7 @@ impl<L: Ledger> WatchLedger<L> {
             .await
             .unwrap_or_default();
         self.check(invariants::i2_counters_are_exact(&job, &chunks));
+        self.check(invariants::i9_budget_is_exact(&job, &chunks));
         self.check(invariants::i7_window(&job, self.window_chunks));
     }
 }
@@ -246,6 +248,34 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
         answer
     }
 
+    async fn budget_reserve(&self, claim: &Claim, amount: NanoUsd) -> PortResult<Reserved> {
+        let answer = self.inner.budget_reserve(claim, amount).await;
+        self.note(
+            &format!("reserve {} e{} {amount}", claim.key.chunk, claim.epoch),
+            &answer,
+        );
+        let held = answer
+            .as_ref()
+            .map(|reserved| Held::from_bool(*reserved != Reserved::Lost));
+        self.held(&held.map_err(PortError::clone), claim);
+        if let Ok(Reserved::OverCap { .. }) = answer {
+            self.chaos.saw("over_cap");
+        }
+        self.check_job(&claim.key.job_id).await;
+        answer
+    }
+
+    async fn budget_settle(
+        &self,
+        claim: &Claim,
+        reserved: NanoUsd,
+        spent: NanoUsd,
+    ) -> PortResult<Held> {
+        let answer = self.inner.budget_settle(claim, reserved, spent).await;
+        self.held(&answer, claim);
+        answer
+    }
+
     async fn set_cursor(&self, claim: &Claim, row: Option<RowNo>) -> PortResult<Held> {
         let answer = self.inner.set_cursor(claim, row).await;
         self.note(
@@ -314,8 +344,8 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
         answer
     }
 
-    async fn set_rates(&self, job_id: &JobId, workers: u32, rate: Option<f64>) -> PortResult<()> {
-        self.inner.set_rates(job_id, workers, rate).await
+    async fn set_limits(&self, job_id: &JobId, limits: &Limits) -> PortResult<()> {
+        self.inner.set_limits(job_id, limits).await
     }
 
     async fn stop(&self, job_id: &JobId, stop: &Stop) -> PortResult<bool> {

@@ -112,6 +112,9 @@ impl World {
             batch_size: 1 + (clock.random() % 3) as u32,
             max_workers: 4,
             rate_limit: None,
+            tokens_per_minute: None,
+            requests_per_minute: None,
+            max_cost_usd: None,
             imdrf_bucket: None,
             imdrf_key: None,
             terms_sha256: terms.sha256_hex(),
@@ -124,6 +127,7 @@ impl World {
             max_record_bytes: 1 << 20,
             review_below: None,
             again: None,
+            fresh: false,
         };
         let job_id = identity::job_id(&spec);
         let store = Arc::new(MemoryStore::default());

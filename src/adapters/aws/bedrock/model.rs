@@ -119,11 +119,11 @@ impl Model for BedrockModel {
         };
         let max_tokens = request.max_tokens.min(self.max_output_tokens);
         let client = self.clients.next();
+        let began = Instant::now();
         let call = self
             .prefix
-            .call(client, &self.info.model_id, request, max_tokens)?;
-        let began = Instant::now();
-        match call.send().await {
+            .call(client, &self.info.model_id, request, max_tokens);
+        match call.await {
             Ok(output) => answer::read(&output, began.elapsed())
                 .map_err(|error| error.context(place.to_string())),
             Err(error) => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clients::BedrockClients;
+use super::document::to_document;
 use super::request::{Manner, inference, message};
 use super::{answer, errors};
 use crate::catalog::ModelFacts;
@@ -48,7 +49,7 @@ pub async fn probe(
         .converse()
         .model_id(model_id)
         .inference_config(inference(MAX_TOKENS, manner))
-        .set_additional_model_request_fields(manner.additional_fields())
+        .set_additional_model_request_fields(manner.more_fields().as_ref().map(to_document))
         .messages(message("Answer with the word OK.".to_string())?)
         .send()
         .await

@@ -25,6 +25,9 @@ pub fn spec(name: &str) -> JobSpec {
         batch_size: defaults::BATCH_SIZE,
         max_workers: defaults::MAX_WORKERS,
         rate_limit: Some(0.1 + 0.2),
+        tokens_per_minute: Some(1 << 40),
+        requests_per_minute: None,
+        max_cost_usd: None,
         imdrf_bucket: None,
         imdrf_key: None,
         terms_sha256: "11".into(),
@@ -37,6 +40,7 @@ pub fn spec(name: &str) -> JobSpec {
         max_record_bytes: u64::MAX,
         review_below: Some(1.0 / 3.0),
         again: Some(name.into()),
+        fresh: false,
     }
 }
 

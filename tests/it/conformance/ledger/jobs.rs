@@ -6,6 +6,8 @@ use annexa::core::chunk::{ChunkLimits, ClaimOutcome};
 use annexa::core::identity;
 use annexa::core::ids::{ChunkKey, JobId};
 use annexa::core::job::{Election, PauseReason, Phase, Stop};
+use annexa::core::money::NanoUsd;
+use annexa::core::spec::Limits;
 use annexa::ports::ErrorClass;
 use annexa::ports::ledger::Created;
 
@@ -220,17 +222,22 @@ async fn what_is_over_is_neither_paused_nor_stopped(fixture: &dyn LedgerFixture)
     assert_eq!(job.stopping, Some(failed));
 }
 
-async fn rates_change_and_nothing_else(fixture: &dyn LedgerFixture) {
+async fn limits_change_and_nothing_else(fixture: &dyn LedgerFixture) {
     let desk = Desk::running(fixture, "rates", 2).await;
     desk.finish_chunk(0).await;
     let before = desk.job().await;
-    for (workers, rate) in [(1, None), (500, Some(1e-3)), (7, Some(0.1 + 0.7))] {
-        desk.ledger
-            .set_rates(&desk.job_id, workers, rate)
-            .await
-            .unwrap();
+    for (max_workers, rate_limit) in [(1, None), (500, Some(1e-3)), (7, Some(0.1 + 0.7))] {
+        let limits = Limits {
+            max_workers,
+            rate_limit,
+            tokens_per_minute: rate_limit.map(|_| u64::from(max_workers) << 40),
+            requests_per_minute: rate_limit.map(|_| 1),
+            max_cost: rate_limit.map(|_| NanoUsd(1_000_000_000_001)),
+        };
+        desk.ledger.set_limits(&desk.job_id, &limits).await.unwrap();
         let mut expected = before.clone();
-        (expected.spec.max_workers, expected.spec.rate_limit) = (workers, rate);
+        expected.spec.set_limits(&limits);
+        assert_eq!(expected.spec.limits(), limits);
         assert_eq!(desk.job().await, expected);
     }
 }
@@ -247,5 +254,5 @@ every_ledger! { conform [
     the_first_reason_to_pause_stands_until_it_goes_on,
     a_split_goes_on_under_a_pause,
     what_is_over_is_neither_paused_nor_stopped,
-    rates_change_and_nothing_else,
+    limits_change_and_nothing_else,
 ]}

@@ -1,6 +1,8 @@
 //! I3: under a claim that is lost no operation of the ledger does anything.
 
 use annexa::core::chunk::{Claim, CommitOutcome, Release, ReleaseOutcome};
+use annexa::core::job::Reserved;
+use annexa::core::money::NanoUsd;
 use annexa::ports::ledger::Held;
 
 use super::{Desk, commit_of};
@@ -14,6 +16,10 @@ async fn everything_is_refused(desk: &Desk, lost: &Claim, commit: CommitOutcome,
         ("renew", ledger.renew_claim(lost, desk.lease_ms()).await),
         ("intend", ledger.calls_intended(lost, 3).await),
         ("settle", ledger.calls_settled(lost, 1).await),
+        (
+            "settle the budget",
+            ledger.budget_settle(lost, NanoUsd(1), NanoUsd(1)).await,
+        ),
         ("cursor", ledger.set_cursor(lost, Some(4)).await),
         ("quarantine", ledger.quarantine_chunk(lost, "late").await),
         ("park", ledger.park_chunk(lost).await),
@@ -21,6 +27,8 @@ async fn everything_is_refused(desk: &Desk, lost: &Claim, commit: CommitOutcome,
     for (name, held) in helds {
         assert_eq!(held.unwrap(), Held::Lost, "{name}: {why}");
     }
+    let reserved = ledger.budget_reserve(lost, NanoUsd(1)).await.unwrap();
+    assert_eq!(reserved, Reserved::Lost, "reserve: {why}");
     let failed = Release::Failed {
         reason: "late".into(),
     };

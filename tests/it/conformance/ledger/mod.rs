@@ -7,13 +7,14 @@ use std::time::Duration;
 use annexa::core::chunk::{ChunkLimits, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome};
 use annexa::core::identity;
 use annexa::core::ids::{ChunkKey, ChunkNo, JobId};
-use annexa::core::invariants::{i2_counters_are_exact, i4_no_orphan};
+use annexa::core::invariants::{i2_counters_are_exact, i4_no_orphan, i9_budget_is_exact};
 use annexa::core::job::{Election, JobRecord};
 use annexa::ports::{Clock, Ledger};
 
 use super::fixtures::LedgerFixture;
 pub use data::{ROWS, commit_of, plan, range, ranges, spec, tally, totals};
 
+mod budget;
 mod claims;
 mod commits;
 mod data;
@@ -170,10 +171,11 @@ impl Desk {
         record
     }
 
-    /// I2 and I4 over all that is stored, for a queue that lost every message.
+    /// I2, I4 and I9 over all that is stored, for a queue that lost every message.
     pub async fn holds(&self) {
         let (job, chunks) = (self.job().await, self.chunks().await);
         i2_counters_are_exact(&job, &chunks).unwrap();
+        i9_budget_is_exact(&job, &chunks).unwrap();
         self.outlast_leases().await;
         let swept = self
             .ledger

@@ -1,0 +1,68 @@
+//! Nobody spends by accident: a run says what it will cost, and asks above one dollar.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use super::args::RunArgs;
+use super::estimate::{cents, estimate};
+use crate::adapters::local::sqlite::SqliteAnswers;
+use crate::coding::workload::Workload;
+use crate::core::money::NanoUsd;
+use crate::core::spec::JobSpec;
+use crate::ports::Answers;
+use crate::ports::model::ModelInfo;
+
+/// More than this is not spent unasked.
+const UNASKED: NanoUsd = NanoUsd(1_000_000_000);
+
+/// Says what the run will cost and asks if need be; returns what is to be asked of the model.
+///
+/// # Errors
+/// Why it does not start, and what to do.
+pub async fn ask(
+    args: &RunArgs,
+    spec: &JobSpec,
+    info: &ModelInfo,
+    answers: Option<&Path>,
+) -> Result<Workload, String> {
+    let kept = match answers {
+        // A file that is not there holds nothing, and is not made for a look.
+        Some(path) if path.exists() => {
+            let answers = SqliteAnswers::open(path).map_err(|error| error.to_string())?;
+            Some(answers)
+        }
+        _ => None,
+    };
+    let kept = kept.as_ref().map(|answers| answers as &dyn Answers);
+    let options = args.how.options();
+    let estimate = estimate(&args.input, &options, spec, info, kept)
+        .await
+        .map_err(|error| format!("{error:#}"))?;
+    eprintln!("estimate: {}", estimate.line());
+    for note in &estimate.notes {
+        eprintln!("annexa: warning: {note}");
+    }
+    let may_cost = match (estimate.cost, spec.max_cost_usd) {
+        (Some(cost), Some(cap)) => Some(cost.min(cap)),
+        (cost, _) => cost,
+    };
+    let is_small = may_cost.is_none_or(|cost| cost <= UNASKED);
+    if args.yes || is_small {
+        return Ok(estimate.workload);
+    }
+    let cost = may_cost.unwrap_or_default();
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Err(format!(
+            "this run may cost about {} USD: say --yes to let it, or set a cap with --max-cost-usd",
+            cents(cost)
+        ));
+    }
+    eprint!("Spend about {} USD? [y/N] ", cents(cost));
+    let _ = std::io::stderr().flush();
+    let mut reply = String::new();
+    let read = std::io::stdin().lock().read_line(&mut reply);
+    match read {
+        Ok(_) if matches!(reply.trim(), "y" | "Y" | "yes") => Ok(estimate.workload),
+        _ => Err("nothing was asked and nothing was spent".to_string()),
+    }
+}

@@ -1,0 +1,178 @@
+//! What calls really took, seen where they pass: corrects the estimate while a job runs.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use crate::coding::tokens::{TokenBook, message_bytes};
+use crate::coding::workload::{Workload, cost_of, project};
+use crate::core::money::NanoUsd;
+use crate::ports::Model;
+use crate::ports::error::PortResult;
+use crate::ports::model::{Answer, ModelInfo, Request, StopReason};
+
+/// Calls between two lines of the log.
+const LOG_EVERY: u64 = 100;
+
+/// A model whose answers are counted.
+pub struct MeteredModel {
+    inner: Arc<dyn Model>,
+    meter: Arc<Meter>,
+}
+
+/// What was counted, and what it says of the whole.
+pub struct Meter {
+    workload: Workload,
+    info: ModelInfo,
+    book: TokenBook,
+    done: Mutex<Done>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Done {
+    calls: u64,
+    reports: u64,
+    message_bytes: u64,
+    cost: NanoUsd,
+}
+
+impl MeteredModel {
+    /// Counts the answers of `inner`, of which `workload` is to be asked.
+    pub fn new(inner: Arc<dyn Model>, workload: Workload, problems: usize) -> MeteredModel {
+        let info = inner.info().clone();
+        let meter = Meter {
+            book: TokenBook::new(info.service.as_ref(), problems),
+            workload,
+            info,
+            done: Mutex::default(),
+        };
+        MeteredModel {
+            inner,
+            meter: Arc::new(meter),
+        }
+    }
+
+    /// What is counted.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.meter.clone()
+    }
+}
+
+#[async_trait]
+impl Model for MeteredModel {
+    fn info(&self) -> &ModelInfo {
+        self.inner.info()
+    }
+
+    async fn answer(&self, request: &Request) -> PortResult<Answer> {
+        let answer = self.inner.answer(request).await;
+        if let Ok(answer) = &answer {
+            self.meter.count(request, answer);
+        }
+        answer
+    }
+}
+
+impl Meter {
+    fn count(&self, request: &Request, answer: &Answer) {
+        let reports = request.incidents.len();
+        let bytes = message_bytes(request.incidents.iter().map(|incident| incident.text.len()));
+        let was_cut = answer.stop == StopReason::MaxTokens;
+        self.book.learn(reports, bytes, &answer.usage, was_cut);
+        let mut done = self.done.lock().expect("no panic while held");
+        done.calls += 1;
+        done.reports += reports as u64;
+        done.message_bytes += bytes;
+        if let Some(price) = &self.info.price {
+            done.cost += answer.usage.cost(price);
+        }
+        let calls = done.calls;
+        drop(done);
+        if calls.is_multiple_of(LOG_EVERY)
+            && let Some((spent, all)) = self.projected()
+        {
+            tracing::info!(calls, %spent, projected = %all, "cost so far and by the end, in US dollars");
+        }
+    }
+
+    /// What is spent now, and what this run will have spent in the end by what answers took so far; none: the price is
+    /// not known, or nothing was answered yet.
+    pub fn projected(&self) -> Option<(NanoUsd, NanoUsd)> {
+        let done = *self.done.lock().expect("no panic while held");
+        let price = self.info.price.as_ref()?;
+        if done.calls == 0 {
+            return None;
+        }
+        let left = project(
+            &self.book,
+            self.workload.calls.saturating_sub(done.calls),
+            self.workload.asked_texts.saturating_sub(done.reports),
+            self.workload
+                .message_bytes
+                .saturating_sub(done.message_bytes),
+            true,
+        );
+        Some((done.cost, done.cost + cost_of(&left.usage, price)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::local::rehearsal;
+    use crate::core::money::Usage;
+    use crate::core::problem::ProblemType;
+    use crate::ports::model::Incident;
+
+    /// Answers everything with the same use a byte.
+    struct Even(ModelInfo);
+
+    #[async_trait]
+    impl Model for Even {
+        fn info(&self) -> &ModelInfo {
+            &self.0
+        }
+
+        async fn answer(&self, request: &Request) -> PortResult<Answer> {
+            let bytes: usize = request.incidents.iter().map(|i| i.text.len()).sum();
+            Ok(Answer {
+                stop: StopReason::ToolUse,
+                tool_input: None,
+                usage: Usage {
+                    input_tokens: bytes as u64 / 2,
+                    output_tokens: 70 * request.incidents.len() as u64,
+                    ..Usage::default()
+                },
+                latency: std::time::Duration::ZERO,
+                request_id: String::new(),
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn the_projection_goes_by_what_answers_took() {
+        let text = "x".repeat(960);
+        let request = Request {
+            problem_type: ProblemType::Both,
+            incidents: vec![Incident { text, fault: None }; 2],
+            max_tokens: 1_000,
+        };
+        let workload = Workload {
+            asked_texts: 200,
+            calls: 100,
+            message_bytes: 200_000,
+            ..Workload::default()
+        };
+        let model = MeteredModel::new(Arc::new(Even(rehearsal::info())), workload, 2);
+        let meter = model.meter();
+        assert_eq!(meter.projected(), None);
+        for _ in 0..25 {
+            model.answer(&request).await.unwrap();
+        }
+        let (spent, all) = meter.projected().unwrap();
+        // 960 + 140 x 5 micro-dollars a call.
+        assert_eq!(spent, NanoUsd(25 * (960 + 700) * 1_000));
+        let off = all.0 as f64 / (100.0 * 1_660.0 * 1_000.0);
+        assert!((0.99..1.01).contains(&off), "{off}");
+    }
+}

@@ -1,0 +1,170 @@
+//! A call in the ledger's books, from before it starts until its answer is stored (I8), and what is set aside for it under
+//! the job's cost cap (I9).
+
+use std::sync::Mutex;
+
+use super::{Asking, Worker, still};
+use crate::core::job::Reserved;
+use crate::core::money::NanoUsd;
+use crate::ports::error::{ErrorClass, PortError, PortResult};
+use crate::ports::retry::{Backoff, retry, retry_unless_unknown};
+
+/// Answers between two words to the ledger that a chunk gets on.
+const GETS_ON_EVERY: u64 = 16;
+
+/// Places in the ledger's books that a chunk's calls hand on to each other: so many calls may be in flight, whichever they
+/// are. Saves two writes a call.
+#[derive(Debug, Default)]
+pub(super) struct Places(Mutex<(u64, u64)>);
+
+impl Places {
+    /// Takes a free place; false: there is none.
+    fn take(&self) -> bool {
+        let (free, _) = &mut *self.0.lock().expect("no panic while held");
+        let may = *free > 0;
+        *free -= u64::from(may);
+        may
+    }
+
+    /// Gives a place back; true: it is time to say that the chunk gets on.
+    fn leave(&self) -> bool {
+        let (free, left) = &mut *self.0.lock().expect("no panic while held");
+        *free += 1;
+        *left += 1;
+        left.is_multiple_of(GETS_ON_EVERY)
+    }
+
+    /// All that are free.
+    fn take_all(&self) -> u64 {
+        std::mem::take(&mut self.0.lock().expect("no panic while held").0)
+    }
+}
+
+/// What is booked for a call.
+#[derive(Debug, Default)]
+pub(super) struct Booking {
+    is_counted: bool,
+    reserved: Option<NanoUsd>,
+}
+
+impl Worker {
+    /// Books a call that is about to start; false: not now, calls in flight hold what is left of the cap.
+    pub(super) async fn book(
+        &self,
+        asking: &Asking<'_>,
+        booking: &mut Booking,
+        message_bytes: u64,
+        max_tokens: u32,
+    ) -> PortResult<bool> {
+        let (clock, ledger) = (&*self.ports.clock, &self.ports.ledger);
+        let context = asking.context;
+        if context.spec.max_cost_usd.is_some() && booking.reserved.is_none() {
+            let price = context.model.info().price.ok_or_else(|| {
+                PortError::permanent_job(
+                    "a cost cap cannot be kept for a model whose price is not known: give it in a models file (--models)",
+                )
+            })?;
+            let most = context
+                .tokens
+                .upper_bound(message_bytes, max_tokens, &price);
+            let reserved = retry(clock, Backoff::STORAGE, || {
+                ledger.budget_reserve(asking.claim, most)
+            })
+            .await?;
+            match reserved {
+                Reserved::Yes => booking.reserved = Some(most),
+                Reserved::Later => return Ok(false),
+                Reserved::OverCap { cap, spent } => {
+                    return Err(PortError::new(
+                        ErrorClass::CostCap,
+                        format!(
+                            "the cost cap of {cap} USD leaves no room for another call: {spent} USD are spent, and a call \
+                             costs up to {most} USD"
+                        ),
+                    ));
+                }
+                Reserved::Lost => {
+                    return Err(PortError::new(ErrorClass::LostClaim, "the claim was lost"));
+                }
+            }
+        }
+        if !booking.is_counted && !asking.places.take() {
+            // I8: before the call starts. Saying it twice makes the count too high, never too low.
+            let intended = retry(clock, Backoff::STORAGE, || {
+                ledger.calls_intended(asking.claim, 1)
+            })
+            .await?;
+            still(intended)?;
+        }
+        booking.is_counted = true;
+        Ok(true)
+    }
+
+    /// Takes a call out of the books that was certainly not paid for, or whose answer is of no use and cost `spent`.
+    pub(super) async fn unbook(
+        &self,
+        asking: &Asking<'_>,
+        booking: &mut Booking,
+        spent: NanoUsd,
+    ) -> PortResult<()> {
+        self.settle_budget(asking, booking, spent).await?;
+        if std::mem::take(&mut booking.is_counted) {
+            self.settle_call(asking).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends what was set aside for a call that cost `spent`.
+    pub(super) async fn settle_budget(
+        &self,
+        asking: &Asking<'_>,
+        booking: &mut Booking,
+        spent: NanoUsd,
+    ) -> PortResult<()> {
+        let Some(reserved) = booking.reserved.take() else {
+            return Ok(());
+        };
+        let settled = retry_unless_unknown(&*self.ports.clock, Backoff::STORAGE, || {
+            self.ports
+                .ledger
+                .budget_settle(asking.claim, reserved, spent)
+        })
+        .await;
+        said_once(settled)
+    }
+
+    /// A call that is over leaves its place in the ledger's books to the next one; calls that cost nothing had none. Now and
+    /// then the ledger is told that the chunk gets on.
+    pub(super) async fn settle_call(&self, asking: &Asking<'_>) -> PortResult<()> {
+        let is_paid = asking.context.model.info().is_paid;
+        match is_paid && asking.places.leave() {
+            true => self.say_settled(asking, 0).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Takes the places that nobody uses any more off the ledger's list of possibly lost calls. Said once only: a lost answer
+    /// leaves the count too high, a second saying could make it too low.
+    pub(super) async fn close_books(&self, asking: &Asking<'_>) -> PortResult<()> {
+        match asking.places.take_all() {
+            0 => Ok(()),
+            free => self.say_settled(asking, free).await,
+        }
+    }
+
+    async fn say_settled(&self, asking: &Asking<'_>, calls: u64) -> PortResult<()> {
+        let settled = retry_unless_unknown(&*self.ports.clock, Backoff::STORAGE, || {
+            self.ports.ledger.calls_settled(asking.claim, calls)
+        })
+        .await;
+        said_once(settled)
+    }
+}
+
+/// An open outcome is let be: what was not taken off the books stays on them.
+fn said_once(settled: PortResult<crate::ports::ledger::Held>) -> PortResult<()> {
+    match settled {
+        Err(error) if error.unknown_outcome => Ok(()),
+        settled => still(settled?),
+    }
+}
