@@ -68,8 +68,12 @@ pub struct TokenBook {
 struct Seen {
     /// The prefix, once an answer told it apart.
     prefix_tokens: Option<u64>,
+    /// The shortest prompt so far: no prefix is longer.
+    least_prompt_tokens: Option<u64>,
     /// Whether the last answer used the cache.
     is_cached: Option<bool>,
+    /// Of a cut answer: what each of its reports may need at least.
+    floor_a_report: u32,
     message_bytes: u64,
     message_tokens: u64,
     reports: u64,
@@ -115,6 +119,7 @@ impl TokenBook {
             .saturating_mul(self.problems)
             .saturating_mul(reports as u32);
         let bound = seen.answers.get(&reports).and_then(|answers| answers.bound);
+        let floor = seen.floor_a_report.saturating_mul(reports as u32);
         let prefix_tokens = seen
             .prefix_tokens
             .unwrap_or_else(|| by_rule(self.prefix_bytes));
@@ -126,14 +131,21 @@ impl TokenBook {
             is_prefix_cached: seen.is_cached.unwrap_or(reaches_minimum),
             message_tokens,
             output_tokens: (each * reports as f64).ceil() as u64,
-            max_tokens: bound.unwrap_or(safe).min(self.most),
+            max_tokens: bound.unwrap_or(safe).max(floor).min(self.most),
         }
     }
 
     /// Learns from an answer to `reports` reports in a message of `message_bytes`. `was_cut`: at the most tokens that it
     /// was given.
     pub fn learn(&self, reports: usize, message_bytes: u64, usage: &Usage, was_cut: bool) {
+        let all_tokens = usage.prompt_tokens();
+        if all_tokens == 0 {
+            // Stopped before the model was asked: it tells nothing.
+            return;
+        }
         let mut seen = self.seen.lock().expect("no panic while held");
+        let least = seen.least_prompt_tokens.unwrap_or(all_tokens);
+        seen.least_prompt_tokens = Some(least.min(all_tokens));
         let cached = usage.cache_read_tokens + usage.cache_write_tokens;
         seen.is_cached = Some(cached > 0);
         if cached > 0 {
@@ -155,22 +167,25 @@ impl TokenBook {
         seen.message_bytes += message_bytes;
         seen.message_tokens += message;
         let output = u32::try_from(usage.output_tokens).unwrap_or(u32::MAX);
-        let took = if was_cut {
-            output.saturating_mul(2)
-        } else {
-            output
-        };
+        if was_cut {
+            let each = output
+                .saturating_mul(2)
+                .div_ceil(u32::try_from(reports.max(1)).unwrap_or(u32::MAX));
+            seen.floor_a_report = seen.floor_a_report.max(each);
+        }
         if !was_cut {
             seen.reports += reports as u64;
             seen.output_tokens += usage.output_tokens;
         }
-        seen.answers.entry(reports).or_default().add(took);
+        seen.answers.entry(reports).or_default().add(output);
     }
 
-    /// The most that a call can cost: no token is shorter than a byte, and a prefix may have to be written anew.
+    /// The most that a call can cost whose message is sent in `message_bytes`: no token is shorter than a byte, and a
+    /// prefix may have to be written anew.
     pub fn upper_bound(&self, message_bytes: u64, max_tokens: u32, price: &Price) -> NanoUsd {
         let seen = self.seen.lock().expect("no panic while held");
-        let prefix = seen.prefix_tokens.unwrap_or(self.prefix_bytes) + SERVICE_TOKENS;
+        let least = seen.least_prompt_tokens.unwrap_or(u64::MAX);
+        let prefix = least.min(self.prefix_bytes) + SERVICE_TOKENS;
         let dearest = Price {
             cache_write_pico_usd: price.cache_write_pico_usd.max(price.input_pico_usd),
             ..*price
@@ -283,11 +298,10 @@ mod tests {
             SAFE_OUTPUT,
             "another size is another matter"
         );
-        // Cut answers push it up.
-        for _ in 0..8 {
-            book.learn(2, 500, &usage(100, u64::from(most), 1), true);
-        }
-        assert!(book.forecast(2, 500).max_tokens > 2 * most);
+        // One cut answer is enough to double it, for any number of reports.
+        book.learn(2, 500, &usage(100, u64::from(most), 1), true);
+        assert!(book.forecast(2, 500).max_tokens >= 2 * most);
+        assert!(book.forecast(1, 500).max_tokens >= most);
     }
 
     #[test]

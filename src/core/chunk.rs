@@ -50,6 +50,9 @@ pub struct ChunkRecord {
     /// Spent, or possibly spent, under the job's cost cap.
     #[serde(default)]
     pub spent: NanoUsd,
+    /// Of that, what was set aside for calls whose end nobody saw.
+    #[serde(default)]
+    pub possibly_spent: NanoUsd,
     /// When it was sent or touched last, in Unix milliseconds: what the sweep goes by.
     pub touched_ms: u64,
 }
@@ -69,6 +72,7 @@ impl ChunkRecord {
             lost_calls: 0,
             reserved: NanoUsd::ZERO,
             spent: NanoUsd::ZERO,
+            possibly_spent: NanoUsd::ZERO,
             touched_ms: now_ms,
         }
     }

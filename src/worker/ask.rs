@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
 
 use super::Worker;
 use super::context::JobContext;
@@ -63,8 +64,34 @@ struct Asking<'a> {
     context: &'a JobContext,
     tally: Mutex<Tally>,
     places: booking::Places,
-    /// Set once something ends the chunk: no further call starts, those in flight are awaited and stored.
-    halted: AtomicBool,
+    halt: Halt,
+}
+
+/// Something ends the chunk: no further call starts, those in flight are awaited and stored.
+#[derive(Default)]
+struct Halt {
+    is_halted: AtomicBool,
+    told: Notify,
+}
+
+impl Halt {
+    fn halt(&self) {
+        self.is_halted.store(true, Ordering::Relaxed);
+        self.told.notify_waiters();
+    }
+
+    fn is_halted(&self) -> bool {
+        self.is_halted.load(Ordering::Relaxed)
+    }
+
+    /// Returns once the chunk is halted.
+    async fn halted(&self) {
+        let mut told = pin!(self.told.notified());
+        told.as_mut().enable();
+        if !self.is_halted() {
+            told.await;
+        }
+    }
 }
 
 impl Worker {
@@ -82,7 +109,7 @@ impl Worker {
             context,
             tally: Mutex::default(),
             places: booking::Places::default(),
-            halted: AtomicBool::new(false),
+            halt: Halt::default(),
         };
         let mut answers = BTreeMap::new();
         // Before the turn, so that nobody waits here with a turn that an earlier chunk waits for.
@@ -247,7 +274,7 @@ impl Worker {
                 Ok(None) => complete = false,
                 Err(error) => {
                     // Calls in flight are paid for: they are awaited and stored, only no new one starts.
-                    asking.halted.store(true, Ordering::Relaxed);
+                    asking.halt.halt();
                     // What ends the job tells more than the loss of a claim that may follow from it.
                     failed.get_or_insert(error);
                 }
@@ -281,6 +308,23 @@ impl Worker {
         });
         let mut open: Vec<Vec<Item<'_, '_>>> = vec![items.collect()];
         let mut answered = Vec::new();
+        let ended = self.ask_open(asking, &mut open, &mut answered).await;
+        let was_paid = |item: &Item<'_, '_>| item.cost > NanoUsd::ZERO;
+        let is_complete = matches!(ended, Ok(true));
+        if !is_complete && open.iter().flatten().any(was_paid) {
+            // What was paid for these reports is of no use to anybody: it stays in the books.
+            asking.places.keep_one();
+        }
+        Ok(ended?.then_some(answered))
+    }
+
+    /// Asks until nothing is open; false: halted or drained, and what is left is open still.
+    async fn ask_open<'g, 'r>(
+        &self,
+        asking: &Asking<'_>,
+        open: &mut Vec<Vec<Item<'g, 'r>>>,
+        answered: &mut Vec<(usize, Answered)>,
+    ) -> PortResult<bool> {
         while let Some(mut items) = open.pop() {
             // Held until the answer is stored: until then the call is in flight, and counts as such.
             let _permit = asking
@@ -289,15 +333,25 @@ impl Worker {
                 .acquire()
                 .await
                 .map_err(|_| PortError::bug("the permits are closed"))?;
-            match self.call(asking, &mut items).await? {
-                call::End::Interrupted => return Ok(None),
+            let end = match self.call(asking, &mut items).await {
+                Ok(end) => end,
+                Err(error) => {
+                    open.push(items);
+                    return Err(error);
+                }
+            };
+            match end {
+                call::End::Interrupted => {
+                    open.push(items);
+                    return Ok(false);
+                }
                 call::End::Refused(error) => {
                     // One report of several may be the cause: in halves, so that the others do not fail with it.
                     if items.len() > 1 {
                         open.extend(sort::halves(items));
                         continue;
                     }
-                    // Refused calls cost nothing: a report that is refused alone is tried once more before its row fails.
+                    // A report that is refused alone is tried once more before its row fails: most refusals cost nothing.
                     if error.class == ErrorClass::PermanentRow && items[0].repairs_left > 0 {
                         items[0].repairs_left = 0;
                         open.push(items);
@@ -312,12 +366,12 @@ impl Worker {
                     answered.extend(items.into_iter().map(fail));
                 }
                 call::End::Answer(answer) => {
-                    self.sort_out(asking, items, &answer, &mut open, &mut answered)
+                    self.sort_out(asking, items, &answer, open, answered)
                         .await?;
                 }
             }
         }
-        Ok(Some(answered))
+        Ok(true)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// Retries in hand at the start, and at most.
 const CAPACITY: f64 = 100.0;
@@ -18,6 +19,8 @@ struct State {
     /// Calls that failed since the last answer, by their numbers.
     failing: BTreeSet<u64>,
     calls: u64,
+    /// When the last answer came, on the monotonic clock.
+    last_answer: Duration,
 }
 
 impl Default for RetryBudget {
@@ -26,6 +29,7 @@ impl Default for RetryBudget {
             left: CAPACITY,
             failing: BTreeSet::new(),
             calls: 0,
+            last_answer: Duration::ZERO,
         }))
     }
 }
@@ -38,11 +42,17 @@ impl RetryBudget {
         state.calls
     }
 
-    /// An answer came.
-    pub(super) fn earn(&self) {
+    /// When the last answer came, on the monotonic clock.
+    pub(super) fn last_answer(&self) -> Duration {
+        self.0.lock().expect("no panic while held").last_answer
+    }
+
+    /// An answer came at `now`.
+    pub(super) fn earn(&self, now: Duration) {
         let mut state = self.0.lock().expect("no panic while held");
         state.left = (state.left + EARNED).min(CAPACITY);
         state.failing.clear();
+        state.last_answer = now;
     }
 
     /// A call failed; true: others fail too and none was answered in between, so it is not this call's fault.
@@ -72,9 +82,9 @@ mod tests {
         let budget = RetryBudget::default();
         let taken = (0..1_000).filter(|_| budget.take()).count();
         assert_eq!(taken, 100);
-        budget.earn();
+        budget.earn(Duration::ZERO);
         assert!(!budget.take());
-        budget.earn();
+        budget.earn(Duration::ZERO);
         assert!(budget.take());
         assert!(!budget.take());
     }
@@ -89,7 +99,7 @@ mod tests {
             "a report that always fails is no outage"
         );
         assert!(budget.failed(other));
-        budget.earn();
+        budget.earn(Duration::ZERO);
         assert!(!budget.failed(one));
     }
 }

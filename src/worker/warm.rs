@@ -82,6 +82,10 @@ impl Prefixes {
 
     /// An answer came: what it used tells how the prefix stands.
     pub(super) fn used(&self, key: &str, usage: &Usage, ttl: Duration) {
+        if usage.prompt_tokens() == 0 {
+            // Stopped before the model was asked: it tells nothing of the cache.
+            return;
+        }
         let is_cached = usage.cache_read_tokens + usage.cache_write_tokens > 0;
         let until = self.clock.monotonic() + ttl.saturating_sub(MARGIN);
         let state = if is_cached {
@@ -171,7 +175,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_a_prefix_that_is_not_cached() {
         let (_, prefixes) = prefixes();
-        prefixes.used("p", &Usage::default(), TTL);
+        let plain = Usage {
+            input_tokens: 9,
+            ..Usage::default()
+        };
+        prefixes.used("p", &plain, TTL);
         assert!(matches!(prefixes.enter("p").await, Entry::Go));
     }
 }

@@ -7,6 +7,8 @@ const MAX_CHARS: usize = 400;
 
 /// Report text is recognised by this many equal characters in a row.
 const QUOTE_CHARS: usize = 20;
+/// A whole text of so many letters and digits is a quotation too.
+const SHORT_CHARS: usize = 8;
 
 /// `message` on one line, control characters gone, at most 400 characters of it.
 pub(super) fn clean(message: &str) -> String {
@@ -47,6 +49,10 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
 pub(super) fn quotes(message: &str, texts: &[&str]) -> bool {
     let message = fold(message);
     let texts: Vec<String> = texts.iter().map(|text| fold(text)).collect();
+    let is_whole = |text: &String| text.chars().count() >= SHORT_CHARS && message.contains(text);
+    if texts.iter().any(is_whole) {
+        return true;
+    }
     let starts: Vec<usize> = message.char_indices().map(|(at, _)| at).collect();
     let ends = starts
         .iter()

@@ -258,7 +258,11 @@ async fn access(aws: &AwsConfig, model: &str, facts: Option<&ModelFacts>) -> Che
         ..BedrockSetup::default()
     };
     let probed = match BedrockClients::new(aws, &setup) {
-        Ok(clients) => probe(&clients, model, facts).await,
+        Ok(clients) => {
+            // As a run would call it.
+            let careful = ModelFacts::cautious(model);
+            probe(&clients, model, Some(facts.unwrap_or(&careful))).await
+        }
         Err(error) => Err(error),
     };
     let used = match probed {

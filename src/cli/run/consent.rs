@@ -46,18 +46,24 @@ pub async fn ask(
         (Some(cost), Some(cap)) => Some(cost.min(cap)),
         (cost, _) => cost,
     };
-    let is_small = may_cost.is_none_or(|cost| cost <= UNASKED);
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let is_small = match may_cost {
+        Some(cost) => cost <= UNASKED,
+        // Nobody can be asked about what nobody knows, but on a terminal.
+        None => !is_terminal || estimate.workload.calls == 0,
+    };
     if args.yes || is_small {
         return Ok(estimate.workload);
     }
-    let cost = may_cost.unwrap_or_default();
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+    let cost = may_cost.map_or("an unknown amount of".to_string(), |cost| {
+        format!("about {}", cents(cost))
+    });
+    if !is_terminal {
         return Err(format!(
-            "this run may cost about {} USD: say --yes to let it, or set a cap with --max-cost-usd",
-            cents(cost)
+            "this run may cost {cost} USD: say --yes to let it, or set a cap with --max-cost-usd"
         ));
     }
-    eprint!("Spend about {} USD? [y/N] ", cents(cost));
+    eprint!("Spend {cost} USD? [y/N] ");
     let _ = std::io::stderr().flush();
     let mut reply = String::new();
     let read = std::io::stdin().lock().read_line(&mut reply);

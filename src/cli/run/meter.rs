@@ -31,6 +31,7 @@ pub struct Meter {
 #[derive(Debug, Clone, Copy, Default)]
 struct Done {
     calls: u64,
+    planned_calls: u64,
     reports: u64,
     message_bytes: u64,
     cost: NanoUsd,
@@ -81,8 +82,13 @@ impl Meter {
         self.book.learn(reports, bytes, &answer.usage, was_cut);
         let mut done = self.done.lock().expect("no panic while held");
         done.calls += 1;
-        done.reports += reports as u64;
-        done.message_bytes += bytes;
+        // A repair, and a call that is made again with more room, were not planned.
+        let is_planned = !was_cut && request.incidents.iter().all(|i| i.fault.is_none());
+        if is_planned {
+            done.planned_calls += 1;
+            done.reports += reports as u64;
+            done.message_bytes += bytes;
+        }
         if let Some(price) = &self.info.price {
             done.cost += answer.usage.cost(price);
         }
@@ -105,7 +111,7 @@ impl Meter {
         }
         let left = project(
             &self.book,
-            self.workload.calls.saturating_sub(done.calls),
+            self.workload.calls.saturating_sub(done.planned_calls),
             self.workload.asked_texts.saturating_sub(done.reports),
             self.workload
                 .message_bytes

@@ -159,7 +159,8 @@ pub fn commit(
     }
     settle_at_end(&mut job.counters, chunk);
     // What was paid before there was a cap, or under another one, counts from now on.
-    let unseen = commit.tally.total_cost().0.saturating_sub(chunk.spent.0);
+    let seen = chunk.spent.0.saturating_sub(chunk.possibly_spent.0);
+    let unseen = commit.tally.total_cost().0.saturating_sub(seen);
     spend(&mut job.counters, chunk, NanoUsd(unseen));
     let tally = Tally {
         possibly_twice_paid_calls: chunk.lost_calls,
@@ -298,6 +299,13 @@ pub fn is_orphan_suspect(chunk: &ChunkRecord, now_ms: u64, silent_ms: u64) -> bo
     matches!(chunk.status, ChunkStatus::Open) && !held && chunk.touched_ms + silent_ms <= now_ms
 }
 
+/// Lets go of a claim whose holder died and was not at work: it only waited, and nothing was paid. False: nobody held it.
+pub fn let_go(counters: &mut Counters, chunk: &mut ChunkRecord) -> bool {
+    let was_held = chunk.lease.is_some();
+    settle_at_end(counters, chunk);
+    was_held
+}
+
 /// Books a claim that ran out.
 fn abandon(counters: &mut Counters, chunk: &mut ChunkRecord) {
     chunk.abandoned_claims += 1;
@@ -317,10 +325,14 @@ fn settle_at_end(counters: &mut Counters, chunk: &mut ChunkRecord) {
 
 /// Calls whose end nobody saw may have been paid for: they count, and what was set aside for them is spent.
 fn lose_calls(counters: &mut Counters, chunk: &mut ChunkRecord) {
+    let was_at_work = chunk.intended_calls > 0;
     chunk.lost_calls += std::mem::take(&mut chunk.intended_calls);
     let reserved = chunk.reserved;
     unreserve(counters, chunk, reserved);
-    spend(counters, chunk, reserved);
+    if was_at_work {
+        spend(counters, chunk, reserved);
+        chunk.possibly_spent += reserved;
+    }
 }
 
 fn unreserve(counters: &mut Counters, chunk: &mut ChunkRecord, amount: NanoUsd) {

@@ -4,9 +4,11 @@
 use std::sync::Mutex;
 
 use super::{Asking, Worker, still};
+use crate::coding::incidents::user_message;
 use crate::core::job::Reserved;
 use crate::core::money::NanoUsd;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
+use crate::ports::model::Request;
 use crate::ports::retry::{Backoff, retry, retry_unless_unknown};
 
 /// Answers between two words to the ledger that a chunk gets on.
@@ -34,6 +36,12 @@ impl Places {
         left.is_multiple_of(GETS_ON_EVERY)
     }
 
+    /// Leaves one place taken for good: its call was paid for, and its answer is lost.
+    pub(super) fn keep_one(&self) {
+        let (free, _) = &mut *self.0.lock().expect("no panic while held");
+        *free = free.saturating_sub(1);
+    }
+
     /// All that are free.
     fn take_all(&self) -> u64 {
         std::mem::take(&mut self.0.lock().expect("no panic while held").0)
@@ -48,56 +56,70 @@ pub(super) struct Booking {
 }
 
 impl Worker {
-    /// Books a call that is about to start; false: not now, calls in flight hold what is left of the cap.
-    pub(super) async fn book(
+    /// Sets aside what a call may cost, if the job has a cap; false: not now, calls in flight hold what is left of it.
+    pub(super) async fn reserve(
         &self,
         asking: &Asking<'_>,
         booking: &mut Booking,
-        message_bytes: u64,
-        max_tokens: u32,
+        request: &Request,
     ) -> PortResult<bool> {
-        let (clock, ledger) = (&*self.ports.clock, &self.ports.ledger);
         let context = asking.context;
-        if context.spec.max_cost_usd.is_some() && booking.reserved.is_none() {
-            let price = context.model.info().price.ok_or_else(|| {
-                PortError::permanent_job(
-                    "a cost cap cannot be kept for a model whose price is not known: give it in a models file (--models)",
-                )
-            })?;
-            let most = context
-                .tokens
-                .upper_bound(message_bytes, max_tokens, &price);
-            let reserved = retry(clock, Backoff::STORAGE, || {
-                ledger.budget_reserve(asking.claim, most)
-            })
-            .await?;
-            match reserved {
-                Reserved::Yes => booking.reserved = Some(most),
-                Reserved::Later => return Ok(false),
-                Reserved::OverCap { cap, spent } => {
-                    return Err(PortError::new(
-                        ErrorClass::CostCap,
-                        format!(
-                            "the cost cap of {cap} USD leaves no room for another call: {spent} USD are spent, and a call \
-                             costs up to {most} USD"
-                        ),
-                    ));
-                }
-                Reserved::Lost => {
-                    return Err(PortError::new(ErrorClass::LostClaim, "the claim was lost"));
-                }
-            }
+        if context.spec.max_cost_usd.is_none() || booking.reserved.is_some() {
+            return Ok(true);
         }
+        let price = context.model.info().price.ok_or_else(|| {
+            PortError::permanent_job(
+                "a cost cap cannot be kept for a model whose price is not known: give it in a models file (--models)",
+            )
+        })?;
+        // As it is sent: escapes make a text longer.
+        let message_bytes = user_message(&request.incidents).len() as u64;
+        let most = context
+            .tokens
+            .upper_bound(message_bytes, request.max_tokens, &price);
+        // Not said twice: whatever became of it, it is let go of with the claim.
+        let reserved = retry_unless_unknown(&*self.ports.clock, Backoff::STORAGE, || {
+            self.ports.ledger.budget_reserve(asking.claim, most)
+        })
+        .await?;
+        match reserved {
+            Reserved::Yes => {
+                booking.reserved = Some(most);
+                Ok(true)
+            }
+            Reserved::Later => Ok(false),
+            Reserved::OverCap { cap, spent } => Err(PortError::new(
+                ErrorClass::CostCap,
+                format!(
+                    "the cost cap of {cap} USD leaves no room for another call: {spent} USD are spent, and a call costs up to \
+                     {most} USD"
+                ),
+            )),
+            Reserved::Lost => Err(PortError::new(ErrorClass::LostClaim, "the claim was lost")),
+        }
+    }
+
+    /// Books a call that is about to start.
+    pub(super) async fn book(&self, asking: &Asking<'_>, booking: &mut Booking) -> PortResult<()> {
         if !booking.is_counted && !asking.places.take() {
             // I8: before the call starts. Saying it twice makes the count too high, never too low.
-            let intended = retry(clock, Backoff::STORAGE, || {
-                ledger.calls_intended(asking.claim, 1)
+            let intended = retry(&*self.ports.clock, Backoff::STORAGE, || {
+                self.ports.ledger.calls_intended(asking.claim, 1)
             })
             .await?;
             still(intended)?;
         }
         booking.is_counted = true;
-        Ok(true)
+        Ok(())
+    }
+
+    /// A call that may have been paid for, and whose answer nobody will see: its place in the books stays taken, and what
+    /// was set aside for it is spent.
+    pub(super) async fn lose(&self, asking: &Asking<'_>, booking: &mut Booking) -> PortResult<()> {
+        let most = booking.reserved.unwrap_or_default();
+        self.settle_budget(asking, booking, most).await?;
+        booking.is_counted = false;
+        Ok(())
     }
 
     /// Takes a call out of the books that was certainly not paid for, or whose answer is of no use and cost `spent`.

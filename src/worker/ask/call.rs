@@ -1,7 +1,6 @@
 //! One call: permit, lane, booking, the model, and trying again by the class of what went wrong.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,6 +15,9 @@ use crate::pacing::quota::{reserved_tokens, settled_tokens};
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::model::{Answer, Incident, Request, StopReason};
 use crate::worker::warm::{Entry, Lead};
+
+/// Throttled for so long while no call of the process was answered, a lane is parked: its quota may be 0.
+const NOTHING_GETS_THROUGH: Duration = Duration::from_secs(600);
 
 /// How a call ended.
 pub(super) enum End {
@@ -56,16 +58,22 @@ impl Worker {
             max_tokens: context.tokens.forecast(items.len(), bytes).max_tokens,
         };
         let number = self.retries.number();
+        let began = self.ports.clock.monotonic();
         let (mut failures, mut throttles, mut has_doubled) = (0, 0, false);
         // One booking serves all tries of the call, so that a chunk that is only throttled does not look as if it got on.
         let mut booking = Booking::default();
         let mut was_throttled = false;
         loop {
-            if asking.halted.load(Ordering::Relaxed) || self.ports.shutdown.is_draining() {
+            if asking.halt.is_halted() || self.ports.shutdown.is_draining() {
                 self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
                 return Ok(End::Interrupted);
             }
-            context.pacer.start().await;
+            // Before it stands in a line: who waits for money keeps nobody else waiting.
+            if info.is_paid && !self.reserve(asking, &mut booking, &request).await? {
+                let pause = Duration::from_millis(self.ports.clock.random() % 500);
+                self.pause(asking, pause).await;
+                continue;
+            }
             let forecast = Forecast {
                 max_tokens: request.max_tokens,
                 ..context.tokens.forecast(items.len(), bytes)
@@ -73,7 +81,7 @@ impl Worker {
             let Some(cleared) = self.clear(asking, &forecast, was_throttled).await else {
                 continue;
             };
-            if asking.halted.load(Ordering::Relaxed) {
+            if asking.halt.is_halted() {
                 continue;
             }
             if asking.claim.isolated {
@@ -81,29 +89,24 @@ impl Worker {
                 self.set_cursor(asking.claim, Some(items[0].group.first_row))
                     .await?;
             }
-            if info.is_paid
-                && !self
-                    .book(asking, &mut booking, bytes, request.max_tokens)
-                    .await?
-            {
-                drop(cleared);
-                self.pause(Duration::from_millis(self.ports.clock.random() % 500))
-                    .await;
-                continue;
+            if info.is_paid {
+                self.book(asking, &mut booking).await?;
             }
             // A panic within the model's adapter fails its rows, and not its chunk.
             let answered = AssertUnwindSafe(context.model.answer(&request))
                 .catch_unwind()
                 .await;
             let answered = answered.unwrap_or_else(|_| {
-                Err(PortError::bug(
-                    "the program failed on this report (a panic)",
-                ))
+                // It may have panicked over an answer that did come.
+                Err(PortError {
+                    unknown_outcome: true,
+                    ..PortError::bug("the program failed on this report (a panic)")
+                })
             });
             let error = match answered {
                 Ok(answer) => {
                     self.count_try(asking, items);
-                    self.retries.earn();
+                    self.retries.earn(self.ports.clock.monotonic());
                     let was_cut = answer.stop == StopReason::MaxTokens;
                     context
                         .tokens
@@ -139,6 +142,15 @@ impl Worker {
                 // Not counted: it is the lane that is too fast, and not the row that failed (S16).
                 throttles += 1;
                 was_throttled = true;
+                tracing::info!(chunk = %asking.claim.key, %error, "throttled");
+                let now = self.ports.clock.monotonic();
+                let silent = now.saturating_sub(self.retries.last_answer().max(began));
+                if silent >= NOTHING_GETS_THROUGH {
+                    self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                    let minutes = silent.as_secs() / 60;
+                    let what = format!("nothing got through for {minutes} minutes: {}", error.what);
+                    return Err(PortError::new(ErrorClass::LaneParked, what));
+                }
                 asking.tally.lock().expect("no panic while held").throttles += 1;
                 let told = error.retry_after.unwrap_or_default();
                 let pause = match cleared.start {
@@ -152,7 +164,7 @@ impl Worker {
                         backoff.pause(&*self.ports.clock, throttles).max(told)
                     }
                 };
-                self.pause(pause).await;
+                self.pause(asking, pause).await;
                 continue;
             }
             drop(cleared);
@@ -160,8 +172,9 @@ impl Worker {
             self.count_try(asking, items);
             if error.unknown_outcome {
                 // It may have been paid for: this booking stays, the next try has one of its own.
-                booking = Booking::default();
+                self.lose(asking, &mut booking).await?;
             }
+            tracing::info!(chunk = %asking.claim.key, class = error.class.name(), %error, "call failed");
             match error.class {
                 ErrorClass::Transient => {
                     failures += 1;
@@ -181,7 +194,7 @@ impl Worker {
                     }
                     asking.tally.lock().expect("no panic while held").retries += 1;
                     let pause = self.setup.ask.transient.pause(&*self.ports.clock, failures);
-                    self.pause(pause.max(error.retry_after.unwrap_or_default()))
+                    self.pause(asking, pause.max(error.retry_after.unwrap_or_default()))
                         .await;
                 }
                 ErrorClass::PermanentRow | ErrorClass::Bug => {
@@ -196,7 +209,7 @@ impl Worker {
         }
     }
 
-    /// Waits for the prefix to be warm and for the lane; none: a drain came first.
+    /// Waits for the job's own rate, for the prefix to be warm and for the lane; none: a drain or a halt came first.
     async fn clear<'w>(
         &'w self,
         asking: &'w Asking<'_>,
@@ -204,14 +217,14 @@ impl Worker {
         was_throttled: bool,
     ) -> Option<Cleared<'w>> {
         let context = asking.context;
-        let (Some(lane), Some(service)) = (&context.lane, &context.model.info().service) else {
-            return Some(Cleared {
-                start: None,
-                _lead: None,
-            });
-        };
-        let draining = self.ports.shutdown.draining();
         let waiting = async {
+            context.pacer.start().await;
+            let (Some(lane), Some(service)) = (&context.lane, &context.model.info().service) else {
+                return Cleared {
+                    start: None,
+                    _lead: None,
+                };
+            };
             let lead = match service.cache_minimum_tokens {
                 Some(_) => match self.prefixes.enter(&prefix_key(service)).await {
                     Entry::Lead(lead) => Some(lead),
@@ -244,11 +257,7 @@ impl Worker {
                 _lead: lead,
             }
         };
-        tokio::select! {
-            biased;
-            () = draining => None,
-            cleared = waiting => Some(cleared),
-        }
+        self.unless_stopped(asking, waiting).await
     }
 
     /// A try that the quota let through.
@@ -257,12 +266,23 @@ impl Worker {
         items.iter_mut().for_each(|item| item.attempts += 1);
     }
 
-    /// Sleeps, but not into a drain.
-    async fn pause(&self, pause: Duration) {
+    /// Sleeps, but not into a drain or a halt.
+    async fn pause(&self, asking: &Asking<'_>, pause: Duration) {
+        self.unless_stopped(asking, self.ports.clock.sleep(pause))
+            .await;
+    }
+
+    /// What `wait` comes to; none: a drain or a halt came first.
+    async fn unless_stopped<T>(
+        &self,
+        asking: &Asking<'_>,
+        wait: impl Future<Output = T>,
+    ) -> Option<T> {
         tokio::select! {
             biased;
-            () = self.ports.shutdown.draining() => {}
-            () = self.ports.clock.sleep(pause) => {}
+            () = self.ports.shutdown.draining() => None,
+            () = asking.halt.halted() => None,
+            came = wait => Some(came),
         }
     }
 }

@@ -91,6 +91,10 @@ fn mend<'g, 'r>(
     let mut again = Vec::new();
     for (mut item, unanswered) in bad {
         if asked == 1 {
+            if is_declined {
+                // Once more, in case it was chance: more often it only costs.
+                item.repairs_left = item.repairs_left.min(1);
+            }
             if item.repairs_left == 0 {
                 let Unanswered { kind, reason, kept } = unanswered;
                 answered.push((item.position, item.failed(kind, reason, Some(kept))));

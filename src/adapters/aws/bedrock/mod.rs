@@ -5,8 +5,8 @@
 //!
 //! What a worker makes of the stop reasons that come as [`StopReason::Other`](crate::ports::model::StopReason):
 //!
-//! - `content_filtered`, `guardrail_intervened`: somebody declined to answer. As a refusal: each report alone, then the
-//!   row fails; asking again the same way only costs.
+//! - `content_filtered`, `guardrail_intervened`: somebody declined to answer. As a refusal: in halves, then each
+//!   report alone, once more in case it was chance, then the row fails.
 //! - `malformed_tool_use`, `malformed_model_output`: the model stumbled. As an answer that is not valid: ask again.
 //! - `model_context_window_exceeded`: the prompt filled the window. Fewer reports a call; alone, the row fails.
 //!

@@ -128,7 +128,7 @@ fn by_status(status: u16, said: &Said, place: &Place<'_>) -> Verdict {
         401 | 403 => access_denied(said, place),
         404 | 405 => not_found(said, place),
         407 => Verdict::job("the proxy wants a login: put it into HTTPS_PROXY"),
-        408 | 425 => Verdict::failed_inside("the call took too long"),
+        408 | 424 | 425 => Verdict::failed_inside("the call took too long"),
         413 => too_long(),
         429 => throttled(said),
         503 => {
@@ -273,10 +273,13 @@ fn invalid(said: &Said, place: &Place<'_>) -> Verdict {
         return too_long();
     }
     if said.has("content filtering policy") {
-        return Verdict::new(
-            ErrorClass::PermanentRow,
-            "the answer was withheld by a content filter",
-        );
+        return Verdict {
+            is_outcome_unknown: true,
+            ..Verdict::new(
+                ErrorClass::PermanentRow,
+                "the answer was withheld by a content filter",
+            )
+        };
     }
     Verdict::job(if said.has("model identifier is invalid") {
         format!(

@@ -38,7 +38,7 @@ async fn each_refusal_has_its_class_and_says_what_to_do() {
             "ValidationException",
             "Output blocked by content filtering policy",
             PermanentRow,
-            false,
+            true,
             "content filter",
         ),
         (

@@ -8,7 +8,7 @@ use crate::adapters::embedded::{Store, Tx, Work};
 use crate::core::chunk::ChunkRecord;
 use crate::core::ids::{ChunkKey, ChunkNo, Generation, JobId};
 use crate::core::job::JobRecord;
-use crate::core::transitions::chunk::is_at_work;
+use crate::core::transitions::chunk::{is_at_work, let_go};
 use crate::ports::error::PortResult;
 
 /// Jobs and chunks in SQLite, one row each; what is searched by stands in columns, all else in the record.
@@ -43,7 +43,7 @@ impl SqliteStore {
             .write(|tx| {
                 let mut tx = SqliteTx(tx);
                 let mut expired = 0;
-                for job in tx.jobs()? {
+                for mut job in tx.jobs()? {
                     let open =
                         tx.chunks_with_status(&job.job_id, job.generation, 0, u64::MAX, u32::MAX)?;
                     let has_suspect = open.iter().any(is_at_work);
@@ -51,7 +51,7 @@ impl SqliteStore {
                         // The sweep shall look at it at once, also where its message was never sent.
                         chunk.touched_ms = 0;
                         if has_suspect && !is_at_work(&chunk) {
-                            expired += u64::from(chunk.lease.take().is_some());
+                            expired += u64::from(let_go(&mut job.counters, &mut chunk));
                         } else if let Some(lease) = &mut chunk.lease {
                             lease.until_ms = 0;
                             expired += 1;
@@ -63,13 +63,10 @@ impl SqliteStore {
                         };
                         tx.put_chunk(&key, &chunk)?;
                     }
-                    if let Some(mut finisher) = job.finisher.clone() {
+                    if let Some(finisher) = &mut job.finisher {
                         finisher.until_ms = 0;
-                        tx.put_job(&JobRecord {
-                            finisher: Some(finisher),
-                            ..job
-                        })?;
                     }
+                    tx.put_job(&job)?;
                 }
                 Ok(expired)
             })
