@@ -13,7 +13,6 @@ use serde::Serialize;
 use super::{exit, models};
 use crate::adapters::aws::AwsConfig;
 use crate::adapters::local::precedents;
-use crate::catalog::ModelFacts;
 
 /// Check what models on Amazon Bedrock need.
 ///
@@ -84,7 +83,12 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         // With the price by this id, geography included.
         let facts = known.and_then(|known| {
             let price = known.price;
-            known.facts.map(|facts| ModelFacts { price, ..facts })
+            let mut facts = known.facts?;
+            facts.price = price;
+            if let (Some(next), Ok(region)) = (catalog.successor(&facts), aws.region()) {
+                facts.replacement = catalog.id_in(next, region).or(facts.replacement);
+            }
+            Some(facts)
         });
         let mut checks = checks::all(&aws, model, facts.as_ref()).await;
         if let (Some(model), Ok(region)) = (model, aws.region()) {

@@ -1,7 +1,7 @@
 //! From texts to answers: stored ones first, then calls in batches, each answer checked, repaired where that helps,
 //! and stored before anything else is done with it (I8, I10).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use super::context::JobContext;
 use super::flights::Flight;
 use super::order::Place;
 use crate::coding::batch::pack;
-use crate::core::answer::AnswerKey;
+use crate::core::answer::{AnswerKey, Payer};
 use crate::core::chunk::Claim;
 use crate::core::ids::RowNo;
 use crate::core::money::{NanoUsd, Usage};
@@ -64,7 +64,18 @@ struct Asking<'a> {
     context: &'a JobContext,
     tally: Mutex<Tally>,
     places: booking::Places,
+    /// Calls whose answers an earlier claim of this chunk paid for and stored, by their request ids.
+    earlier_calls: Mutex<BTreeSet<String>>,
     halt: Halt,
+}
+
+impl Asking<'_> {
+    /// Whether an answer was paid for by this chunk.
+    fn is_payer(&self, payer: &Payer) -> bool {
+        payer.job_id == self.context.job_id
+            && payer.job_created_ms == self.context.job_created_ms
+            && payer.chunk == self.claim.key.chunk
+    }
 }
 
 /// Something ends the chunk: no further call starts, those in flight are awaited and stored.
@@ -109,6 +120,7 @@ impl Worker {
             context,
             tally: Mutex::default(),
             places: booking::Places::default(),
+            earlier_calls: Mutex::default(),
             halt: Halt::default(),
         };
         let mut answers = BTreeMap::new();
@@ -141,6 +153,8 @@ impl Worker {
         let done = done?;
         closed?;
         *tally = asking.tally.into_inner().expect("no panic while held");
+        let earlier = asking.earlier_calls.into_inner();
+        tally.calls += earlier.expect("no panic while held").len() as u64;
         Ok(done.then(|| answers.into_values().collect()))
     }
 
@@ -206,7 +220,7 @@ impl Worker {
                 }
             }
             if is_paid {
-                self.take_stored(groups, &mut mine, answers).await?;
+                self.take_stored(asking, groups, &mut mine, answers).await?;
             }
             if !self.ask_mine(asking, groups, mine, answers).await? {
                 return Ok(false);
@@ -218,6 +232,7 @@ impl Worker {
     /// Takes what was paid for before.
     async fn take_stored(
         &self,
+        asking: &Asking<'_>,
         groups: &[Group<'_>],
         mine: &mut Vec<(usize, Option<Flight<'_>>)>,
         answers: &mut BTreeMap<usize, Answered>,
@@ -233,6 +248,10 @@ impl Worker {
         let mut stored = stored.into_iter();
         mine.retain(|(position, _)| match stored.next().flatten() {
             Some(paid) => {
+                if asking.is_payer(&paid.payer) {
+                    let mut earlier = asking.earlier_calls.lock().expect("no panic while held");
+                    earlier.insert(paid.request_id.clone());
+                }
                 answers.insert(*position, Answered::Answer(paid));
                 false
             }

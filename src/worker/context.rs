@@ -33,6 +33,8 @@ pub(super) struct JobContext {
     pub(super) terms: Arc<TermTable>,
     pub(super) model: Arc<dyn Model>,
     pub(super) keys: KeyBase,
+    /// Of a job that uses no answers but its own: the keys under which others find what it paid for.
+    pub(super) keys_for_others: Option<KeyBase>,
     /// Calls in flight of this job in this process (`max_workers`).
     pub(super) calls: tokio::sync::Semaphore,
     /// Calls a second of this job (`rate_limit`).
@@ -95,6 +97,13 @@ async fn open(ports: &WorkerPorts, lanes: &Lanes, job_id: &JobId) -> PortResult<
     let model = ports.models.open(&spec, &terms)?;
     let info = model.info();
     let keys = KeyBase::of_job(&spec, info);
+    let keys_for_others = spec.fresh.then(|| {
+        let others = JobSpec {
+            fresh: false,
+            ..spec.clone()
+        };
+        KeyBase::of_job(&others, info)
+    });
     let service = info.service.as_ref();
     let lane = service.map(|service| lanes.get(&ports.clock, service, &spec));
     let tokens = TokenBook::new(service, spec.problem_type.problems().len());
@@ -109,6 +118,7 @@ async fn open(ports: &WorkerPorts, lanes: &Lanes, job_id: &JobId) -> PortResult<
         terms,
         model,
         keys,
+        keys_for_others,
         plan,
         spec,
     })

@@ -180,7 +180,10 @@ fn lifecycle(model: &str, facts: Option<&ModelFacts>) -> Check {
     match &facts.lifecycle {
         Lifecycle::Active { until } => ok(
             "model",
-            format!("{model} is offered{}, {checked}", on("until", until)),
+            format!(
+                "{model} is offered{}, {checked}",
+                on("and not known to end before", until)
+            ),
         ),
         Lifecycle::Legacy { until } => warning(
             "model",

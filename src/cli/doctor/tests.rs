@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::adapters::aws::bedrock::stub::{Reply, Stub, converse, refusal};
+use crate::catalog::ModelFacts;
 use crate::catalog::{Lifecycle, Thinking};
 use crate::core::money::Price;
 

@@ -78,7 +78,7 @@ pub struct RunArgs {
     /// Do not ask before spending more than one US dollar
     #[arg(long)]
     pub yes: bool,
-    /// Print summary.json at the end instead of a table
+    /// Print JSON instead of a table: summary.json, or the estimate
     #[arg(long)]
     pub json: bool,
     /// Show no report text on the screen

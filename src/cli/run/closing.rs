@@ -36,6 +36,9 @@ pub fn table(
     let tally = &job.counters.tally;
     if let Phase::Ended(End::Failed { reason }) = &job.phase {
         println!("The job failed: {reason}");
+        println!(
+            "Once that is mended, --again begins anew; answers that were paid for are used again."
+        );
         match tally.rows {
             0 => println!("No row was done."),
             rows => {
@@ -130,6 +133,9 @@ pub fn already_done(args: &RunArgs, prepared: &Prepared, job: &JobRecord) -> boo
     );
     if let Phase::Ended(End::Failed { reason }) = &job.phase {
         println!("It failed: {reason}");
+        println!(
+            "Once that is mended, --again begins anew; answers that were paid for are used again."
+        );
     }
     files(prepared);
     changed.is_empty()

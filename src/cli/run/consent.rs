@@ -42,17 +42,16 @@ pub async fn ask(
     for note in &estimate.notes {
         eprintln!("annexa: warning: {note}");
     }
-    let may_cost = match (estimate.cost, spec.max_cost_usd) {
-        (Some(cost), Some(cap)) => Some(cost.min(cap)),
-        (cost, _) => cost,
-    };
+    let may_cost = estimate.cost;
     let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let is_small = match may_cost {
         Some(cost) => cost <= UNASKED,
         // Nobody can be asked about what nobody knows, but on a terminal.
         None => !is_terminal || estimate.workload.calls == 0,
     };
-    if args.yes || is_small {
+    // A cap is an answer too: so much may be spent.
+    let may_spend = args.yes || args.max_cost_usd.is_some();
+    if may_spend || is_small {
         return Ok(estimate.workload);
     }
     let cost = may_cost.map_or("an unknown amount of".to_string(), |cost| {

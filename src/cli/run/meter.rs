@@ -8,7 +8,7 @@ use crate::coding::tokens::{TokenBook, message_bytes};
 use crate::coding::workload::{Workload, cost_of, project};
 use crate::core::money::NanoUsd;
 use crate::ports::Model;
-use crate::ports::error::PortResult;
+use crate::ports::error::{ErrorClass, PortResult};
 use crate::ports::model::{Answer, ModelInfo, Request, StopReason};
 
 /// Calls between two lines of the log.
@@ -31,6 +31,7 @@ pub struct Meter {
 #[derive(Debug, Clone, Copy, Default)]
 struct Done {
     calls: u64,
+    throttles: u64,
     planned_calls: u64,
     reports: u64,
     message_bytes: u64,
@@ -67,8 +68,13 @@ impl Model for MeteredModel {
 
     async fn answer(&self, request: &Request) -> PortResult<Answer> {
         let answer = self.inner.answer(request).await;
-        if let Ok(answer) = &answer {
-            self.meter.count(request, answer);
+        match &answer {
+            Ok(answer) => self.meter.count(request, answer),
+            Err(error) if error.class == ErrorClass::Throttled => {
+                let mut done = self.meter.done.lock().expect("no panic while held");
+                done.throttles += 1;
+            }
+            Err(_) => {}
         }
         answer
     }
@@ -99,6 +105,11 @@ impl Meter {
         {
             tracing::info!(calls, %spent, projected = %all, "cost so far and by the end, in US dollars");
         }
+    }
+
+    /// Calls that the quota refused.
+    pub fn throttles(&self) -> u64 {
+        self.done.lock().expect("no panic while held").throttles
     }
 
     /// What is spent now, and what this run will have spent in the end by what answers took so far; none: the price is

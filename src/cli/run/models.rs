@@ -113,9 +113,13 @@ async fn bedrock(args: &RunArgs, terms: &TermTable) -> Result<Opened, Vec<String
         ..BedrockSetup::default()
     };
     let clients = BedrockClients::new(&aws, &setup).map_err(said)?;
-    let facts = known
+    let mut facts = known
         .facts
         .unwrap_or_else(|| ModelFacts::cautious(&args.model));
+    // As it is to be called here, for the advice in errors.
+    facts.replacement = catalog
+        .successor(&facts)
+        .and_then(|next| catalog.id_in(next, clients.region()));
     let (model_id, price) = (&args.model, known.price);
     let model = BedrockModel::new(clients, model_id, Some(&facts), price, terms, args.problem);
     let notes = aws.warnings().into_iter().chain(known.warnings);

@@ -77,7 +77,11 @@ impl Progress {
         }
         let projected = self.meter.as_ref().and_then(|meter| meter.projected());
         let elapsed = now.saturating_sub(self.begun);
-        let line = line(job, self.rows_at_begin, elapsed, projected);
+        let mut line = line(job, self.rows_at_begin, elapsed, projected);
+        let throttles = self.meter.as_ref().map_or(0, |meter| meter.throttles());
+        if throttles > 0 {
+            line.push_str(&format!(", throttled {throttles} times"));
+        }
         match &self.bar {
             Some(bar) => {
                 bar.set_length(job.split.as_ref().map_or(0, |split| split.rows));

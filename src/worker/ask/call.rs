@@ -178,7 +178,8 @@ impl Worker {
             match error.class {
                 ErrorClass::Transient => {
                     failures += 1;
-                    let is_outage = self.retries.failed(number);
+                    // Turned away at the door, it is never the row's fault; failed inside, it may be.
+                    let is_outage = self.retries.failed(number) || !error.unknown_outcome;
                     let is_last = failures >= self.setup.ask.transient.tries;
                     if is_last && !is_outage {
                         self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;

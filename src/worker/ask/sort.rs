@@ -41,6 +41,9 @@ impl Worker {
             match checked {
                 Checked::Valid(valid) => {
                     let paid = item.paid(asking, valid, &answer.request_id);
+                    if let Some(keys) = &context.keys_for_others {
+                        good.push((keys.key(item.group.text), paid.clone()));
+                    }
                     good.push((item.group.key, paid.clone()));
                     answered.push((item.position, Answered::Answer(paid)));
                 }

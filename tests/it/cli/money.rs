@@ -92,7 +92,7 @@ fn above_one_dollar_nothing_is_spent_unasked() {
     let ran = place.annexa(&["run", "in.csv", "--model", "rehearsal"]);
     ran.refused(64, &["may cost about 1.", "--yes", "--max-cost-usd"]);
     assert!(!place.path("in-annexa").exists(), "nothing was begun");
-    // A cap of less than a dollar needs no asking.
+    // A cap says how much may be spent.
     let ran = place.annexa(&[
         "run",
         "in.csv",
@@ -139,6 +139,13 @@ fn i9_the_cost_cap_holds_all_is_kept_and_a_higher_cap_goes_on() {
     let ran = capped(10 * full);
     assert!([0, 3].contains(&ran.code), "{}", ran.err);
     assert_eq!(cost(&place), full, "nothing was paid twice or forgotten");
+    let results = place.results("in-annexa");
+    let ids: std::collections::BTreeSet<&str> = results.column("request_id").into_iter().collect();
+    assert_eq!(
+        summary(&place)["calls"],
+        ids.len(),
+        "calls of both runs are counted"
+    );
     place
         .results("in-annexa")
         .assert_equal(&whole.results("in-annexa"));
@@ -193,6 +200,13 @@ fn i8_fresh_pays_anew_and_what_it_paid_for_is_its_own() {
         summary(&place)["total_estimated_cost"],
         first["total_estimated_cost"]
     );
+
+    // What it paid for serves others, who find nothing older.
+    let place = Place::new();
+    place.write("in.csv", sample(30));
+    run(&place, &["--fresh"]);
+    run(&place, &["--out", "second"]);
+    assert_eq!(place.json("second/summary.json")["calls"], 0);
 }
 
 #[test]

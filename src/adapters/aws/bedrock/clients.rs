@@ -61,6 +61,17 @@ pub struct BedrockClients {
     next: AtomicUsize,
     region: String,
     setup: BedrockSetup,
+    stand_in: Option<String>,
+}
+
+/// The host of an endpoint that is not one of AWS's own (a VPC endpoint is).
+fn stand_in(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split(['/', ':']).next().unwrap_or(rest);
+    let is_aws = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"]
+        .iter()
+        .any(|domain| host.ends_with(domain));
+    (!is_aws).then(|| host.to_string())
 }
 
 impl BedrockClients {
@@ -76,7 +87,13 @@ impl BedrockClients {
             next: AtomicUsize::new(0),
             region,
             setup: setup.clone(),
+            stand_in: aws.endpoint_override().and_then(|(url, _)| stand_in(url)),
         }))
+    }
+
+    /// The host that answers in place of AWS; none: AWS does. Its answers are no model's, and must never pass for such.
+    pub fn stand_in(&self) -> Option<&str> {
+        self.stand_in.as_deref()
     }
 
     /// The Region that is called.
@@ -150,5 +167,28 @@ impl ResolveAuthScheme for SigV4Alone {
         _: &'a RuntimeComponents,
     ) -> AuthSchemeOptionsFuture<'a> {
         AuthSchemeOptionsFuture::ready(Ok(vec![AuthSchemeOption::from(SIGV4)]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stand_in;
+
+    #[test]
+    fn a_host_that_is_not_one_of_aws_is_a_stand_in() {
+        assert_eq!(
+            stand_in("http://127.0.0.1:8642").as_deref(),
+            Some("127.0.0.1")
+        );
+        assert_eq!(
+            stand_in("https://proxy.example.org/bedrock").as_deref(),
+            Some("proxy.example.org")
+        );
+        assert_eq!(
+            stand_in("https://bedrock-runtime.us-east-1.amazonaws.com"),
+            None
+        );
+        let endpoint = "https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com";
+        assert_eq!(stand_in(endpoint), None);
     }
 }

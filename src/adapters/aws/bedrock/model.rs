@@ -72,7 +72,11 @@ impl BedrockModel {
         Ok(BedrockModel {
             info: ModelInfo {
                 model_id: model_id.to_string(),
-                prompt_version: manner.prompt_version(),
+                prompt_version: match clients.stand_in() {
+                    // Part of the key of paid answers, and in every row.
+                    Some(host) => format!("{}+stand-in-{host}", manner.prompt_version()),
+                    None => manner.prompt_version(),
+                },
                 answered_by: AnsweredBy::Model,
                 price,
                 is_paid: true,

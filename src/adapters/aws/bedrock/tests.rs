@@ -268,7 +268,10 @@ async fn a_model_says_what_it_is_bound_by_and_what_shapes_its_answers() {
     let model = model(&stub, Some(&facts), &BedrockSetup::default());
     let info = model.info();
     assert_eq!(info.model_id, MODEL);
-    assert_eq!(info.prompt_version, "1+forced+temperature-0");
+    assert_eq!(
+        info.prompt_version, "1+forced+temperature-0+stand-in-127.0.0.1",
+        "what a stand-in answers never passes for a model's"
+    );
     let service = info.service.as_ref().unwrap();
     assert_eq!(service.lane, format!("us-east-1/{MODEL}"));
     assert_eq!((service.burndown, service.max_output_tokens), (5, 8_000));
