@@ -4,10 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::Notify;
 
 use super::Worker;
 use super::context::JobContext;
@@ -17,18 +15,19 @@ use crate::coding::batch::pack;
 use crate::core::answer::{AnswerKey, Payer};
 use crate::core::chunk::Claim;
 use crate::core::ids::RowNo;
-use crate::core::money::{NanoUsd, Usage};
 use crate::core::tally::Tally;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::ledger::Held;
 use crate::ports::retry::{Backoff, retry};
 
+mod batch;
 mod booking;
 mod call;
+mod halt;
 mod item;
 mod sort;
 
-use item::Item;
+use halt::Halt;
 pub(super) use item::{Answered, Group};
 
 /// How calls are made and repeated.
@@ -75,33 +74,6 @@ impl Asking<'_> {
         payer.job_id == self.context.job_id
             && payer.job_created_ms == self.context.job_created_ms
             && payer.chunk == self.claim.key.chunk
-    }
-}
-
-/// Something ends the chunk: no further call starts, those in flight are awaited and stored.
-#[derive(Default)]
-struct Halt {
-    is_halted: AtomicBool,
-    told: Notify,
-}
-
-impl Halt {
-    fn halt(&self) {
-        self.is_halted.store(true, Ordering::Relaxed);
-        self.told.notify_waiters();
-    }
-
-    fn is_halted(&self) -> bool {
-        self.is_halted.load(Ordering::Relaxed)
-    }
-
-    /// Returns once the chunk is halted.
-    async fn halted(&self) {
-        let mut told = pin!(self.told.notified());
-        told.as_mut().enable();
-        if !self.is_halted() {
-            told.await;
-        }
     }
 }
 
@@ -303,103 +275,6 @@ impl Worker {
             Some(error) => Err(error),
             None => Ok(complete),
         }
-    }
-
-    /// One batch until each of its reports is answered or has failed; none: halted or drained. The flights land when
-    /// this returns.
-    async fn ask_batch(
-        &self,
-        asking: &Asking<'_>,
-        groups: &[Group<'_>],
-        batch: Vec<(usize, Option<Flight<'_>>)>,
-    ) -> PortResult<Option<Vec<(usize, Answered)>>> {
-        let repeats = asking.context.model.info().answers_repeat;
-        let repairs_left = if repeats { 0 } else { self.setup.ask.repairs };
-        let items = batch.iter().map(|(position, _)| Item {
-            position: *position,
-            group: &groups[*position],
-            fault: None,
-            repairs_left,
-            was_repaired: false,
-            usage: Usage::default(),
-            cost: NanoUsd::ZERO,
-            attempts: 0,
-        });
-        let mut open: Vec<Vec<Item<'_, '_>>> = vec![items.collect()];
-        let mut answered = Vec::new();
-        let ended = self.ask_open(asking, &mut open, &mut answered).await;
-        let was_paid = |item: &Item<'_, '_>| item.cost > NanoUsd::ZERO;
-        let is_complete = matches!(ended, Ok(true));
-        if !is_complete && open.iter().flatten().any(was_paid) {
-            // What was paid for these reports is of no use to anybody: it stays in the books.
-            asking.places.keep_one();
-        }
-        Ok(ended?.then_some(answered))
-    }
-
-    /// Asks until nothing is open; false: halted or drained, and what is left is open still.
-    async fn ask_open<'g, 'r>(
-        &self,
-        asking: &Asking<'_>,
-        open: &mut Vec<Vec<Item<'g, 'r>>>,
-        answered: &mut Vec<(usize, Answered)>,
-    ) -> PortResult<bool> {
-        while let Some(mut items) = open.pop() {
-            // Held until the answer is stored: until then the call is in flight, and counts as such.
-            let _permit = asking
-                .context
-                .calls
-                .acquire()
-                .await
-                .map_err(|_| PortError::bug("the permits are closed"))?;
-            let end = match self.call(asking, &mut items).await {
-                Ok(end) => end,
-                Err(error) => {
-                    open.push(items);
-                    return Err(error);
-                }
-            };
-            match end {
-                call::End::Interrupted => {
-                    open.push(items);
-                    return Ok(false);
-                }
-                call::End::Refused(error) => {
-                    // One report of several may be the cause: in halves, so that the others do not fail with it.
-                    if items.len() > 1 {
-                        open.extend(sort::halves(items));
-                        continue;
-                    }
-                    // A report that is refused alone is tried once more before its row fails: most refusals cost nothing.
-                    if error.class == ErrorClass::PermanentRow && items[0].repairs_left > 0 {
-                        items[0].repairs_left = 0;
-                        open.push(items);
-                        continue;
-                    }
-                    let fail = |item: Item<'_, '_>| {
-                        (
-                            item.position,
-                            item.failed(kind_of(&error), error.what.clone(), None),
-                        )
-                    };
-                    answered.extend(items.into_iter().map(fail));
-                }
-                call::End::Answer(answer) => {
-                    self.sort_out(asking, items, &answer, open, answered)
-                        .await?;
-                }
-            }
-        }
-        Ok(true)
-    }
-}
-
-/// The kind of a row's error, by the class of what the model's adapter said.
-fn kind_of(error: &PortError) -> &'static str {
-    match error.class {
-        ErrorClass::PermanentRow => "model_refuses_row",
-        ErrorClass::Bug => "internal",
-        _ => "model_unavailable",
     }
 }
 

@@ -13,7 +13,7 @@ use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserv
 use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
 use crate::core::spec::{JobSpec, Limits};
-use crate::core::transitions::{chunk as chunk_rules, job as job_rules};
+use crate::core::transitions::{budget as budget_rules, chunk as chunk_rules, job as job_rules};
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::ledger::{Created, Held, Ledger};
 
@@ -234,7 +234,7 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
         let owned = claim.clone();
         let reserved = self
             .with_chunk(&claim.key, move |job, chunk, _| {
-                chunk_rules::budget_reserve(job, chunk, &owned, amount)
+                budget_rules::budget_reserve(job, chunk, &owned, amount)
             })
             .await?;
         Ok(reserved.unwrap_or(Reserved::Lost))
@@ -247,7 +247,7 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
         spent: NanoUsd,
     ) -> PortResult<Held> {
         self.held(claim, move |job, chunk, claim, _| {
-            chunk_rules::budget_settle(&mut job.counters, chunk, claim, reserved, spent)
+            budget_rules::budget_settle(&mut job.counters, chunk, claim, reserved, spent)
         })
         .await
     }

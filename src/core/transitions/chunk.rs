@@ -1,11 +1,12 @@
 //! What may become of a chunk, and when (I2, I3, I8; S9, S16, S18).
 
+use super::budget::{lose_calls, spend};
 use crate::core::chunk::{
     ChunkLimits, ChunkRecord, ChunkStatus, Claim, ClaimOutcome, Commit, CommitOutcome, Lease,
     Release, ReleaseOutcome,
 };
 use crate::core::ids::{ChunkKey, RowNo};
-use crate::core::job::{Budget, Counters, JobRecord, Reserved};
+use crate::core::job::{Counters, JobRecord};
 use crate::core::money::NanoUsd;
 use crate::core::tally::Tally;
 
@@ -225,46 +226,6 @@ pub fn settle_calls(chunk: &mut ChunkRecord, claim: &Claim, calls: u64) -> bool 
     holds
 }
 
-/// Sets `amount` aside under the job's cost cap, if it has one, before a call that costs so much at most (I9).
-pub fn budget_reserve(
-    job: &mut JobRecord,
-    chunk: &mut ChunkRecord,
-    claim: &Claim,
-    amount: NanoUsd,
-) -> Reserved {
-    if !holds(chunk, claim) {
-        return Reserved::Lost;
-    }
-    let Budget { reserved, spent } = job.counters.budget;
-    if let Some(cap) = job.spec.max_cost_usd {
-        if spent + amount > cap {
-            return Reserved::OverCap { cap, spent };
-        }
-        if spent + reserved + amount > cap {
-            return Reserved::Later;
-        }
-    }
-    job.counters.budget.reserved += amount;
-    chunk.reserved += amount;
-    Reserved::Yes
-}
-
-/// Ends a reservation: `spent` of `reserved` was used. False: the claim is lost, and the whole counts as spent.
-pub fn budget_settle(
-    counters: &mut Counters,
-    chunk: &mut ChunkRecord,
-    claim: &Claim,
-    reserved: NanoUsd,
-    spent: NanoUsd,
-) -> bool {
-    if !holds(chunk, claim) {
-        return false;
-    }
-    unreserve(counters, chunk, reserved);
-    spend(counters, chunk, spent);
-    true
-}
-
 /// Sets the cursor of an isolated chunk on `row` (or takes it off); false: the claim is lost.
 pub fn set_cursor(chunk: &mut ChunkRecord, claim: &Claim, row: Option<RowNo>) -> bool {
     let holds = holds(chunk, claim);
@@ -321,29 +282,6 @@ fn abandon(counters: &mut Counters, chunk: &mut ChunkRecord) {
 fn settle_at_end(counters: &mut Counters, chunk: &mut ChunkRecord) {
     lose_calls(counters, chunk);
     chunk.lease = None;
-}
-
-/// Calls whose end nobody saw may have been paid for: they count, and what was set aside for them is spent.
-fn lose_calls(counters: &mut Counters, chunk: &mut ChunkRecord) {
-    let was_at_work = chunk.intended_calls > 0;
-    chunk.lost_calls += std::mem::take(&mut chunk.intended_calls);
-    let reserved = chunk.reserved;
-    unreserve(counters, chunk, reserved);
-    if was_at_work {
-        spend(counters, chunk, reserved);
-        chunk.possibly_spent += reserved;
-    }
-}
-
-fn unreserve(counters: &mut Counters, chunk: &mut ChunkRecord, amount: NanoUsd) {
-    let amount = amount.min(chunk.reserved);
-    chunk.reserved.0 -= amount.0;
-    counters.budget.reserved.0 = counters.budget.reserved.0.saturating_sub(amount.0);
-}
-
-fn spend(counters: &mut Counters, chunk: &mut ChunkRecord, amount: NanoUsd) {
-    chunk.spent += amount;
-    counters.budget.spent += amount;
 }
 
 fn poisoned(chunk: &ChunkRecord, limits: &ChunkLimits) -> Vec<RowNo> {
