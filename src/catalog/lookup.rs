@@ -148,6 +148,11 @@ impl Catalog {
         warnings
     }
 
+    /// The id to call in `region` in the place of this model.
+    pub fn replacement_in(&self, facts: &ModelFacts, region: &str) -> Option<String> {
+        self.id_in(self.successor(facts)?, region)
+    }
+
     /// The model that takes the place of this one and still answers.
     pub fn successor(&self, facts: &ModelFacts) -> Option<&ModelFacts> {
         let mut next = self.models.get(facts.replacement.as_ref()?)?;

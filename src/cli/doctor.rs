@@ -85,8 +85,9 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
             let price = known.price;
             let mut facts = known.facts?;
             facts.price = price;
-            if let (Some(next), Ok(region)) = (catalog.successor(&facts), aws.region()) {
-                facts.replacement = catalog.id_in(next, region).or(facts.replacement);
+            if let Ok(region) = aws.region() {
+                let here = catalog.replacement_in(&facts, region);
+                facts.replacement = here.or(facts.replacement);
             }
             Some(facts)
         });

@@ -12,7 +12,7 @@ use super::key::KeyBase;
 use super::text::prepare;
 use super::tokens::{TokenBook, message_bytes};
 use crate::core::answer::AnswerKey;
-use crate::core::money::{Price, Usage};
+use crate::core::money::{NanoUsd, Price, Usage};
 use crate::records::{Layout, Row};
 
 /// What an input holds and what will be asked of it.
@@ -122,7 +122,7 @@ pub struct Projection {
     pub usage: Usage,
     /// As it would be if nothing were cached.
     pub uncached: Usage,
-    /// Of `usage`, what the token quota is settled with, for one token of output counted once.
+    /// Tokens of the prompt that every call shares.
     pub prefix_tokens: u64,
 }
 
@@ -162,9 +162,9 @@ pub fn project(
 }
 
 /// What use over many calls costs: the long-prompt price is not applied, since calls are kept under it.
-pub fn cost_of(usage: &Usage, price: &Price) -> crate::core::money::NanoUsd {
+pub fn cost_of(usage: &Usage, price: &Price) -> NanoUsd {
     let price = Price {
-        long_prompt: price.long_prompt.filter(|_| false),
+        long_prompt: None,
         ..*price
     };
     usage.cost(&price)

@@ -12,7 +12,7 @@ use super::context::JobContext;
 use super::flights::Flight;
 use super::order::Place;
 use crate::coding::batch::pack;
-use crate::core::answer::{AnswerKey, Payer};
+use crate::core::answer::AnswerKey;
 use crate::core::chunk::Claim;
 use crate::core::ids::RowNo;
 use crate::core::tally::Tally;
@@ -66,15 +66,6 @@ struct Asking<'a> {
     /// Calls whose answers an earlier claim of this chunk paid for and stored, by their request ids.
     earlier_calls: Mutex<BTreeSet<String>>,
     halt: Halt,
-}
-
-impl Asking<'_> {
-    /// Whether an answer was paid for by this chunk.
-    fn is_payer(&self, payer: &Payer) -> bool {
-        payer.job_id == self.context.job_id
-            && payer.job_created_ms == self.context.job_created_ms
-            && payer.chunk == self.claim.key.chunk
-    }
 }
 
 impl Worker {
@@ -220,7 +211,7 @@ impl Worker {
         let mut stored = stored.into_iter();
         mine.retain(|(position, _)| match stored.next().flatten() {
             Some(paid) => {
-                if asking.is_payer(&paid.payer) {
+                if asking.context.is_payer(&paid.payer, asking.claim.key.chunk) {
                     let mut earlier = asking.earlier_calls.lock().expect("no panic while held");
                     earlier.insert(paid.request_id.clone());
                 }

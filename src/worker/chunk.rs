@@ -205,10 +205,8 @@ fn settle(
 ) {
     match answered {
         Answered::Answer(paid) => {
-            let is_payer = paid.payer.job_id == context.job_id
-                && paid.payer.job_created_ms == context.job_created_ms
-                && paid.payer.chunk == claim.key.chunk
-                && paid.payer.row == result.row;
+            let is_payer =
+                context.is_payer(&paid.payer, claim.key.chunk) && paid.payer.row == result.row;
             let info = context.model.info();
             let by = match info.answered_by {
                 AnsweredBy::Model if !is_payer => AnsweredBy::PaidAnswer,

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::coding::key::KeyBase;
 use crate::coding::tokens::TokenBook;
-use crate::core::ids::JobId;
+use crate::core::answer::Payer;
+use crate::core::ids::{ChunkNo, JobId};
 use crate::core::plan::Plan;
 use crate::core::spec::JobSpec;
 use crate::jobs::terms;
@@ -43,6 +44,15 @@ pub(super) struct JobContext {
     pub(super) lane: Option<Arc<Lane>>,
     /// What calls take.
     pub(super) tokens: TokenBook,
+}
+
+impl JobContext {
+    /// Whether an answer was paid for by a row of this job's chunk `chunk`.
+    pub(super) fn is_payer(&self, payer: &Payer, chunk: ChunkNo) -> bool {
+        payer.job_id == self.job_id
+            && payer.job_created_ms == self.job_created_ms
+            && payer.chunk == chunk
+    }
 }
 
 /// The lanes of a process: each has one quota, whoever asks.

@@ -10,6 +10,16 @@ use crate::ports::Clock;
 /// 2026-01-01T00:00:00Z: where virtual wall time begins.
 const EPOCH_MS: u64 = 1_767_225_600_000;
 
+/// The step of SplitMix64 (Steele, Lea and Flood 2014).
+pub(crate) const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The finaliser of SplitMix64.
+pub(crate) fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 /// A clock for simulations: the same seed draws the same numbers.
 pub struct SimClock {
     start: tokio::time::Instant,
@@ -48,15 +58,8 @@ impl Clock for SimClock {
         tokio::time::sleep(duration).await;
     }
 
-    /// SplitMix64 (Steele, Lea and Flood 2014).
     fn random(&self) -> u64 {
-        let step = 0x9e37_79b9_7f4a_7c15;
-        let mut z = self
-            .state
-            .fetch_add(step, Ordering::Relaxed)
-            .wrapping_add(step);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        let before = self.state.fetch_add(STEP, Ordering::Relaxed);
+        mix(before.wrapping_add(STEP))
     }
 }

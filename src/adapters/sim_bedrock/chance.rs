@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::adapters::memory::clock::{STEP, mix};
+
 /// What a number is drawn for, so that two draws of one call do not depend on each other.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Draw {
@@ -16,14 +18,8 @@ pub(super) enum Draw {
 
 /// A number from 0 up to, but not, 1. The finaliser of SplitMix64 (Steele, Lea and Flood 2014), twice.
 pub(super) fn draw(seed: u64, call: u64, what: Draw) -> f64 {
-    let mix = |mut z: u64| {
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    let step = 0x9e37_79b9_7f4a_7c15_u64;
-    let of_call = mix(seed.wrapping_add(step.wrapping_mul(call.wrapping_add(1))));
-    let drawn = mix(of_call.wrapping_add(step.wrapping_mul(what as u64)));
+    let of_call = mix(seed.wrapping_add(STEP.wrapping_mul(call.wrapping_add(1))));
+    let drawn = mix(of_call.wrapping_add(STEP.wrapping_mul(what as u64)));
     // The upper 53 bits are what a float holds exactly.
     (drawn >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -264,7 +264,7 @@ async fn access(aws: &AwsConfig, model: &str, facts: Option<&ModelFacts>) -> Che
         Ok(clients) => {
             // As a run would call it.
             let careful = ModelFacts::cautious(model);
-            probe(&clients, model, Some(facts.unwrap_or(&careful))).await
+            probe(&clients, model, facts.unwrap_or(&careful)).await
         }
         Err(error) => Err(error),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::args::RunArgs;
 use super::models::{self, Opened};
-use crate::ports::Clock;
+use crate::ports::{Clock, Model};
 use crate::records;
 use crate::terms::TermTable;
 
@@ -14,10 +14,10 @@ pub struct Checked {
     /// The terms.
     pub terms: Arc<TermTable>,
     /// The model.
-    pub model: Opened,
+    pub model: Arc<dyn Model>,
 }
 
-/// Checks everything that a run and an estimate need.
+/// Checks everything that a run and an estimate need, and says what the user should know of the model first.
 ///
 /// # Errors
 /// All that is wrong, each with what to do.
@@ -45,7 +45,12 @@ pub async fn check(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Checked, Ve
         }
     }
     match model {
-        Some(model) if problems.is_empty() => Ok(Checked { terms, model }),
+        Some(Opened { model, notes }) if problems.is_empty() => {
+            for note in notes {
+                eprintln!("annexa: {note}");
+            }
+            Ok(Checked { terms, model })
+        }
         _ => Err(problems),
     }
 }

@@ -17,6 +17,9 @@ use crate::results::ResultColumns;
 
 /// Rows that are shown as examples.
 const SHOWN_ROWS: usize = 3;
+/// What to do about a job that failed.
+const AFTER_FAILURE: &str =
+    "Once that is mended, --again begins anew; answers that were paid for are used again.";
 /// Characters of evidence that are shown.
 const SHOWN_CHARS: usize = 70;
 
@@ -36,9 +39,7 @@ pub fn table(
     let tally = &job.counters.tally;
     if let Phase::Ended(End::Failed { reason }) = &job.phase {
         println!("The job failed: {reason}");
-        println!(
-            "Once that is mended, --again begins anew; answers that were paid for are used again."
-        );
+        println!("{AFTER_FAILURE}");
         match tally.rows {
             0 => println!("No row was done."),
             rows => {
@@ -133,9 +134,7 @@ pub fn already_done(args: &RunArgs, prepared: &Prepared, job: &JobRecord) -> boo
     );
     if let Phase::Ended(End::Failed { reason }) = &job.phase {
         println!("It failed: {reason}");
-        println!(
-            "Once that is mended, --again begins anew; answers that were paid for are used again."
-        );
+        println!("{AFTER_FAILURE}");
     }
     files(prepared);
     changed.is_empty()

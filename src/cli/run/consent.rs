@@ -5,11 +5,9 @@ use std::path::Path;
 
 use super::args::RunArgs;
 use super::estimate::{cents, estimate};
-use crate::adapters::local::sqlite::SqliteAnswers;
 use crate::coding::workload::Workload;
 use crate::core::money::NanoUsd;
 use crate::core::spec::JobSpec;
-use crate::ports::Answers;
 use crate::ports::model::ModelInfo;
 
 /// More than this is not spent unasked.
@@ -25,26 +23,15 @@ pub async fn ask(
     info: &ModelInfo,
     answers: Option<&Path>,
 ) -> Result<Workload, String> {
-    let kept = match answers {
-        // A file that is not there holds nothing, and is not made for a look.
-        Some(path) if path.exists() => {
-            let answers = SqliteAnswers::open(path).map_err(|error| error.to_string())?;
-            Some(answers)
-        }
-        _ => None,
-    };
-    let kept = kept.as_ref().map(|answers| answers as &dyn Answers);
-    let options = args.how.options();
-    let estimate = estimate(&args.input, &options, spec, info, kept)
+    let estimate = estimate(args, spec, info, answers)
         .await
         .map_err(|error| format!("{error:#}"))?;
     eprintln!("estimate: {}", estimate.line());
     for note in &estimate.notes {
         eprintln!("annexa: warning: {note}");
     }
-    let may_cost = estimate.cost;
     let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let is_small = match may_cost {
+    let is_small = match estimate.cost {
         Some(cost) => cost <= UNASKED,
         // Nobody can be asked about what nobody knows, but on a terminal.
         None => !is_terminal || estimate.workload.calls == 0,
@@ -54,9 +41,11 @@ pub async fn ask(
     if may_spend || is_small {
         return Ok(estimate.workload);
     }
-    let cost = may_cost.map_or("an unknown amount of".to_string(), |cost| {
-        format!("about {}", cents(cost))
-    });
+    let cost = estimate
+        .cost
+        .map_or("an unknown amount of".to_string(), |cost| {
+            format!("about {}", cents(cost))
+        });
     if !is_terminal {
         return Err(format!(
             "this run may cost {cost} USD: say --yes to let it, or set a cap with --max-cost-usd"

@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::args::RunArgs;
+use crate::adapters::local::sqlite::SqliteAnswers;
 use crate::coding::key::KeyBase;
 use crate::coding::tokens::TokenBook;
 use crate::coding::workload::{Projection, Workload, WorkloadCounter, cost_of, project};
@@ -16,7 +18,7 @@ use crate::core::spec::JobSpec;
 use crate::pacing::quota::settled_tokens;
 use crate::ports::Answers;
 use crate::ports::model::ModelInfo;
-use crate::records::{InputOptions, StreamError, open, read_chunk, visit_chunks};
+use crate::records::{open, read_chunk, visit_chunks};
 
 /// An estimate.
 #[derive(Debug, Clone)]
@@ -60,17 +62,22 @@ struct Tokens {
     cache_write: u64,
 }
 
-/// Reads the whole input and counts. `answers`: where answers paid for before are looked up.
+/// Reads the whole input and counts. `answers`: the file in which answers paid for before are looked up.
 ///
 /// # Errors
 /// When the input cannot be read, or the paid answers cannot.
 pub async fn estimate(
-    input: &Path,
-    options: &InputOptions,
+    args: &RunArgs,
     spec: &JobSpec,
     info: &ModelInfo,
-    answers: Option<&dyn Answers>,
+    answers: Option<&Path>,
 ) -> anyhow::Result<Estimate> {
+    let answers = match answers {
+        // A file that is not there holds nothing, and is not made for a look.
+        Some(path) if path.exists() => Some(SqliteAnswers::open(path)?),
+        _ => None,
+    };
+    let (input, options) = (&args.input, &args.how.options());
     let shown = input.display();
     let file = File::open(input).with_context(|| format!("{shown}"))?;
     let opened = open(file, options).with_context(|| format!("{shown}"))?;
@@ -85,7 +92,7 @@ pub async fn estimate(
             |range, bytes| {
                 let rows = read_chunk(bytes, &opened.layout, range)?;
                 let new = counter.new_texts(&rows, &opened.layout);
-                let is_paid = match answers {
+                let is_paid = match &answers {
                     Some(answers) if !new.is_empty() => {
                         let keys: Vec<_> = new.iter().map(|text| text.key).collect();
                         let kept = runtime.block_on(answers.get(&keys))?;
@@ -94,35 +101,12 @@ pub async fn estimate(
                     _ => vec![false; new.len()],
                 };
                 counter.count_calls(&new, &is_paid);
-                Ok::<(), Failed>(())
+                anyhow::Ok(())
             },
         )
     };
-    tokio::task::block_in_place(count)
-        .map_err(|failed| failed.0)
-        .with_context(|| format!("{shown}"))?;
+    tokio::task::block_in_place(count).with_context(|| format!("{shown}"))?;
     Ok(of(counter.finish(), spec, info))
-}
-
-/// Any reason why counting ended early.
-struct Failed(anyhow::Error);
-
-impl From<StreamError> for Failed {
-    fn from(error: StreamError) -> Self {
-        Failed(error.into())
-    }
-}
-
-impl From<crate::records::ChunkMismatch> for Failed {
-    fn from(error: crate::records::ChunkMismatch) -> Self {
-        Failed(error.into())
-    }
-}
-
-impl From<crate::ports::PortError> for Failed {
-    fn from(error: crate::ports::PortError) -> Self {
-        Failed(error.into())
-    }
 }
 
 /// What a workload takes of a model.

@@ -9,29 +9,20 @@ use super::estimate::{Estimate, cents, estimate};
 use super::prepare::{Refusal, answers, buckets, spec};
 use super::progress::span;
 use crate::adapters::local::clock::SystemClock;
-use crate::adapters::local::sqlite::SqliteAnswers;
 use crate::core::spec::JobSpec;
+use crate::ports::Clock;
 use crate::ports::model::ModelInfo;
-use crate::ports::{Answers, Clock};
 
 /// Prints the estimate.
 pub(super) async fn print(args: &RunArgs) -> Result<(), Refusal> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let Checked { terms, model } = check(args, &clock).await.map_err(Refusal::usage)?;
-    for note in &model.notes {
-        eprintln!("annexa: {note}");
-    }
     // Nothing is written: the folder is only named.
     let blobs = buckets(args, Path::new(".")).map_err(Refusal::one)?;
-    let info = model.model.info();
+    let info = model.info();
     let mut spec = spec(args, &blobs, &terms, info).await?;
     spec.again = args.fresh.then(|| "not begun".to_string());
-    let kept = match answers(args, info)? {
-        Some(path) if path.exists() => Some(SqliteAnswers::open(&path).map_err(Refusal::one)?),
-        _ => None,
-    };
-    let kept = kept.as_ref().map(|kept| kept as &dyn Answers);
-    let estimate = estimate(&args.input, &args.how.options(), &spec, info, kept)
+    let estimate = estimate(args, &spec, info, answers(args, info)?.as_deref())
         .await
         .map_err(|error| Refusal::one(format!("{error:#}")))?;
     if args.json {

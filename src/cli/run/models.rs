@@ -117,11 +117,9 @@ async fn bedrock(args: &RunArgs, terms: &TermTable) -> Result<Opened, Vec<String
         .facts
         .unwrap_or_else(|| ModelFacts::cautious(&args.model));
     // As it is to be called here, for the advice in errors.
-    facts.replacement = catalog
-        .successor(&facts)
-        .and_then(|next| catalog.id_in(next, clients.region()));
+    facts.replacement = catalog.replacement_in(&facts, clients.region());
     let (model_id, price) = (&args.model, known.price);
-    let model = BedrockModel::new(clients, model_id, Some(&facts), price, terms, args.problem);
+    let model = BedrockModel::new(clients, model_id, &facts, price, terms, args.problem);
     let notes = aws.warnings().into_iter().chain(known.warnings);
     Ok(Opened {
         model: Arc::new(model.map_err(said)?),

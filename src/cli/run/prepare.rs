@@ -69,16 +69,13 @@ pub struct Prepared {
 pub async fn prepare(args: &RunArgs) -> Result<Prepared, Refusal> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let Checked { terms, model } = check(args, &clock).await.map_err(Refusal::usage)?;
-    for note in &model.notes {
-        eprintln!("annexa: {note}");
-    }
     let out = args
         .out
         .clone()
         .unwrap_or_else(|| folder::default_for(&args.input));
     let folder = OutputFolder::open(&out).map_err(|error| Refusal::one(format!("{error:#}")))?;
     let blobs = buckets(args, folder.path()).map_err(Refusal::one)?;
-    let info = model.model.info();
+    let info = model.info();
     let mut spec = spec(args, &blobs, &terms, info).await?;
     let claim = claim_of(args, &folder, &mut spec, &*clock)?;
     let answers = answers(args, info)?;
@@ -90,7 +87,7 @@ pub async fn prepare(args: &RunArgs) -> Result<Prepared, Refusal> {
             Refusal::one(problem)
         })?;
         let problems = spec.problem_type.problems().len();
-        metered = Some(MeteredModel::new(model.model.clone(), workload, problems));
+        metered = Some(MeteredModel::new(model.clone(), workload, problems));
     }
     match claim {
         FolderClaim::New => folder.take(),
@@ -108,7 +105,7 @@ pub async fn prepare(args: &RunArgs) -> Result<Prepared, Refusal> {
         blobs,
         answers,
         clock,
-        model: metered.map_or(model.model, |metered| Arc::new(metered)),
+        model: metered.map_or(model.clone(), |metered| Arc::new(metered)),
         meter,
     })
 }

@@ -122,14 +122,13 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes a call out of the books that was certainly not paid for, or whose answer is of no use and cost `spent`.
+    /// Takes a call out of the books that was certainly not paid for, or whose cost is settled and whose answer is of no use.
     pub(super) async fn unbook(
         &self,
         asking: &Asking<'_>,
         booking: &mut Booking,
-        spent: NanoUsd,
     ) -> PortResult<()> {
-        self.settle_budget(asking, booking, spent).await?;
+        self.settle_budget(asking, booking, NanoUsd::ZERO).await?;
         if std::mem::take(&mut booking.is_counted) {
             self.settle_call(asking).await?;
         }

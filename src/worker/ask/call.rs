@@ -65,7 +65,7 @@ impl Worker {
         let mut was_throttled = false;
         loop {
             if asking.halt.is_halted() || self.ports.shutdown.is_draining() {
-                self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                self.unbook(asking, &mut booking).await?;
                 return Ok(End::Interrupted);
             }
             // Before it stands in a line: who waits for money keeps nobody else waiting.
@@ -131,7 +131,7 @@ impl Worker {
                         has_doubled = true;
                         request.max_tokens = request.max_tokens.saturating_mul(2).min(most);
                         asking.tally.lock().expect("no panic while held").retries += 1;
-                        self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                        self.unbook(asking, &mut booking).await?;
                         continue;
                     }
                     return Ok(End::Answer(answer));
@@ -146,7 +146,7 @@ impl Worker {
                 let now = self.ports.clock.monotonic();
                 let silent = now.saturating_sub(self.retries.last_answer().max(began));
                 if silent >= NOTHING_GETS_THROUGH {
-                    self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                    self.unbook(asking, &mut booking).await?;
                     let minutes = silent.as_secs() / 60;
                     let what = format!("nothing got through for {minutes} minutes: {}", error.what);
                     return Err(PortError::new(ErrorClass::LaneParked, what));
@@ -182,13 +182,13 @@ impl Worker {
                     let is_outage = self.retries.failed(number) || !error.unknown_outcome;
                     let is_last = failures >= self.setup.ask.transient.tries;
                     if is_last && !is_outage {
-                        self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                        self.unbook(asking, &mut booking).await?;
                         return Ok(End::Refused(
                             error.context(format!("given up after {failures} tries")),
                         ));
                     }
                     if is_last || !self.retries.take() {
-                        self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                        self.unbook(asking, &mut booking).await?;
                         return Err(error.context(
                             "call after call fails, so work is set aside and no row fails for it",
                         ));
@@ -199,11 +199,11 @@ impl Worker {
                         .await;
                 }
                 ErrorClass::PermanentRow | ErrorClass::Bug => {
-                    self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                    self.unbook(asking, &mut booking).await?;
                     return Ok(End::Refused(error));
                 }
                 _ => {
-                    self.unbook(asking, &mut booking, NanoUsd::ZERO).await?;
+                    self.unbook(asking, &mut booking).await?;
                     return Err(error);
                 }
             }

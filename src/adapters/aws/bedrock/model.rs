@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use super::clients::BedrockClients;
-use super::request::{Manner, Prefix};
+use super::request::{Manner, Prefix, send};
 use super::{answer, errors};
 use crate::catalog::ModelFacts;
 use crate::core::money::Price;
@@ -20,16 +20,6 @@ use crate::terms::TermTable;
 /// How long Bedrock keeps a cached prefix after its last use, unless asked otherwise (FACTS §1).
 const CACHE_TTL: Duration = Duration::from_secs(5 * 60);
 
-/// What is assumed of a model that nobody knows.
-mod unknown {
-    /// As the newest models have it (FACTS §1, quota); too high a number only slows.
-    pub(super) const BURNDOWN: u64 = 10;
-    /// Of upper-case English, on the low side: too low a number only slows.
-    pub(super) const BYTES_PER_TOKEN: f64 = 3.0;
-    /// What every Claude model since 3 gives.
-    pub(super) const MAX_OUTPUT_TOKENS: u32 = 4_096;
-}
-
 /// A model, a problem type and a table of terms: what a job fixes.
 #[derive(Debug)]
 pub struct BedrockModel {
@@ -42,32 +32,30 @@ pub struct BedrockModel {
 }
 
 impl BedrockModel {
-    /// `model_id` is the id of a model or profile, or its ARN. `facts` are of the model behind it; without them nothing is
-    /// sent that it might refuse, and its prompts are not cached. `price` is that of this id in this Region.
+    /// `model_id` is the id of a model or profile, or its ARN. `facts` are of the model behind it
+    /// ([`ModelFacts::cautious`] of one that nobody knows). `price` is that of this id in this Region.
     ///
     /// # Errors
     /// `terms` has no code that may be chosen for `problem_type`.
     pub fn new(
         clients: Arc<BedrockClients>,
         model_id: &str,
-        facts: Option<&ModelFacts>,
+        facts: &ModelFacts,
         price: Option<Price>,
         terms: &TermTable,
         problem_type: ProblemType,
     ) -> PortResult<BedrockModel> {
         let manner = Manner::of(facts);
         let prefix = Prefix::new(terms, problem_type, manner)?;
-        let max_output_tokens =
-            facts.map_or(unknown::MAX_OUTPUT_TOKENS, |facts| facts.max_output_tokens);
         let service = ServiceFacts {
             lane: format!("{}/{model_id}", clients.region()),
-            burndown: facts.map_or(unknown::BURNDOWN, |facts| facts.burndown),
+            burndown: facts.burndown,
             prefix_bytes: prefix.bytes(),
             prefix_sha256: prefix.sha256().to_string(),
-            bytes_per_token: facts.map_or(unknown::BYTES_PER_TOKEN, |facts| facts.bytes_per_token),
-            cache_minimum_tokens: facts.and_then(|facts| facts.cache_minimum_tokens),
+            bytes_per_token: facts.bytes_per_token,
+            cache_minimum_tokens: facts.cache_minimum_tokens,
             cache_ttl: CACHE_TTL,
-            max_output_tokens,
+            max_output_tokens: facts.max_output_tokens,
         };
         Ok(BedrockModel {
             info: ModelInfo {
@@ -86,14 +74,9 @@ impl BedrockModel {
             clients,
             prefix,
             problem_type,
-            max_output_tokens,
-            replacement: facts.and_then(|facts| facts.replacement.clone()),
+            max_output_tokens: facts.max_output_tokens,
+            replacement: facts.replacement.clone(),
         })
-    }
-
-    /// The version of the prompt that a model with these facts is given: for a spec, before a model is opened.
-    pub fn prompt_version(facts: Option<&ModelFacts>) -> String {
-        Manner::of(facts).prompt_version()
     }
 }
 
@@ -124,10 +107,8 @@ impl Model for BedrockModel {
         let max_tokens = request.max_tokens.min(self.max_output_tokens);
         let client = self.clients.next();
         let began = Instant::now();
-        let call = self
-            .prefix
-            .call(client, &self.info.model_id, request, max_tokens);
-        match call.await {
+        let body = self.prefix.body(request, max_tokens);
+        match send(client, &self.info.model_id, body).await {
             Ok(output) => answer::read(&output, began.elapsed())
                 .map_err(|error| error.context(place.to_string())),
             Err(error) => {

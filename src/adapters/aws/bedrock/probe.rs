@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clients::BedrockClients;
-use super::document::to_document;
-use super::request::{Manner, inference, message};
+use super::request::{Manner, body, send};
 use super::{answer, errors};
 use crate::catalog::ModelFacts;
 use crate::core::money::Usage;
@@ -34,24 +33,19 @@ pub struct Probe {
 pub async fn probe(
     clients: &Arc<BedrockClients>,
     model_id: &str,
-    facts: Option<&ModelFacts>,
+    facts: &ModelFacts,
 ) -> PortResult<Probe> {
     let place = errors::Place {
         region: clients.region(),
         model_id,
-        replacement: facts.and_then(|facts| facts.replacement.as_deref()),
+        replacement: facts.replacement.as_deref(),
         call_timeout: clients.setup().call_timeout,
     };
     let manner = Manner::of(facts);
     let began = Instant::now();
-    let output = clients
-        .next()
-        .converse()
-        .model_id(model_id)
-        .inference_config(inference(MAX_TOKENS, manner))
-        .set_additional_model_request_fields(manner.more_fields().as_ref().map(to_document))
-        .messages(message("Answer with the word OK.".to_string())?)
-        .send()
+    let message = "Answer with the word OK.".to_string();
+    let body = body(message, MAX_TOKENS, manner, manner.more_fields());
+    let output = send(clients.next(), model_id, body)
         .await
         .map_err(|error| errors::of_call(&error, &place, &[]))?;
     Ok(Probe {

@@ -4,10 +4,6 @@ use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::http::HttpResponse;
 use aws_sdk_bedrockruntime::error::SdkError;
 use aws_sdk_bedrockruntime::operation::converse::{ConverseError, ConverseOutput};
-
-use aws_sdk_bedrockruntime::types::{
-    ContentBlock, ConversationRole, InferenceConfiguration, Message,
-};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -36,19 +32,16 @@ pub(super) struct Manner {
 }
 
 impl Manner {
-    /// As the facts say. Of an unknown model nothing is assumed but that a tool can be forced, which holds wherever thinking
-    /// is off (FACTS §1): what it might refuse is not sent.
-    pub(super) fn of(facts: Option<&ModelFacts>) -> Manner {
-        let thinking = facts.map_or(Thinking::Off, |facts| facts.thinking);
-        let refuses = |name: &str| {
-            facts.is_none_or(|facts| facts.refuses.iter().any(|refused| refused == name))
-        };
+    /// As the facts say.
+    pub(super) fn of(facts: &ModelFacts) -> Manner {
+        let thinking = facts.thinking;
+        let refuses = |name: &str| facts.refuses.iter().any(|refused| refused == name);
         Manner {
             is_tool_forced: thinking != Thinking::Always,
             disables_thinking: thinking == Thinking::OnByDefault,
             // A model that thinks takes no temperature but its own.
             is_temperature_sent: thinking != Thinking::Always && !refuses("temperature"),
-            has_cache: facts.is_some_and(|facts| facts.cache_minimum_tokens.is_some()),
+            has_cache: facts.cache_minimum_tokens.is_some(),
         }
     }
 
@@ -72,10 +65,12 @@ impl Manner {
         format!("{PROMPT_VERSION}{tool}{thinking}{temperature}")
     }
 
-    /// Fields that Converse has no names for.
-    pub(super) fn more_fields(self) -> Option<Value> {
-        self.disables_thinking
-            .then(|| json!({"thinking": {"type": "disabled"}}))
+    /// Fields that Converse has no names for: behind a comma, or nothing.
+    pub(super) fn more_fields(self) -> &'static str {
+        match self.disables_thinking {
+            true => r#","additionalModelRequestFields":{"thinking":{"type":"disabled"}}"#,
+            false => "",
+        }
     }
 }
 
@@ -83,7 +78,7 @@ impl Manner {
 /// CPU time; so calls go through the SDK with a body of our own, and are signed, sent and read by it.
 #[derive(Debug)]
 pub(super) struct Prefix {
-    /// The body from behind its message and limits to its end.
+    /// The body's fields behind its message and limits, each behind a comma.
     rest: String,
     manner: Manner,
     bytes: u64,
@@ -122,10 +117,8 @@ impl Prefix {
         let tools = json!({"tools": [{"toolSpec": spec}], "toolChoice": choice});
         let cacheable = format!(",\"system\":{},\"toolConfig\":{tools}", Value::from(system));
         let (bytes, sha256) = (cacheable.len() as u64, sha256_hex(cacheable.as_bytes()));
-        let more = manner.more_fields();
-        let more = more.map(|fields| format!(",\"additionalModelRequestFields\":{fields}"));
         Ok(Prefix {
-            rest: format!("{cacheable}{}}}", more.unwrap_or_default()),
+            rest: cacheable + manner.more_fields(),
             manner,
             bytes,
             sha256,
@@ -142,61 +135,44 @@ impl Prefix {
         &self.sha256
     }
 
-    /// The body of the call for `request`: JSON of the Converse operation.
+    /// The body of the call for `request`.
     pub(super) fn body(&self, request: &Request, max_tokens: u32) -> String {
-        let text = Value::from(user_message(&request.incidents));
-        let temperature = match self.manner.is_temperature_sent {
-            true => ",\"temperature\":0.0",
-            false => "",
-        };
-        format!(
-            "{{\"messages\":[{{\"role\":\"user\",\"content\":[{{\"text\":{text}}}]}}],\
-             \"inferenceConfig\":{{\"maxTokens\":{max_tokens}{temperature}}}{}",
-            self.rest
-        )
-    }
-
-    /// Makes the call for `request`.
-    pub(super) async fn call(
-        &self,
-        client: &Client,
-        model_id: &str,
-        request: &Request,
-        max_tokens: u32,
-    ) -> Result<ConverseOutput, SdkError<ConverseError, HttpResponse>> {
-        let body = Bytes::from(self.body(request, max_tokens));
-        client
-            .converse()
-            .model_id(model_id)
-            .customize()
-            // Before it is signed: the signature covers what is sent.
-            .mutate_request(move |http| {
-                http.headers_mut()
-                    .insert("content-length", body.len().to_string());
-                *http.body_mut() = SdkBody::from(body.clone());
-            })
-            .send()
-            .await
+        let message = user_message(&request.incidents);
+        body(message, max_tokens, self.manner, &self.rest)
     }
 }
 
-/// Limits and temperature.
-pub(super) fn inference(max_tokens: u32, manner: Manner) -> InferenceConfiguration {
-    InferenceConfiguration::builder()
-        .max_tokens(i32::try_from(max_tokens).unwrap_or(i32::MAX))
-        .set_temperature(manner.is_temperature_sent.then_some(0.0))
-        .build()
+/// The body of a call, JSON of the Converse operation: a message of the user, limits and temperature, and the fields of
+/// `rest`.
+pub(super) fn body(message: String, max_tokens: u32, manner: Manner, rest: &str) -> String {
+    let text = Value::from(message);
+    let temperature = match manner.is_temperature_sent {
+        true => ",\"temperature\":0.0",
+        false => "",
+    };
+    format!(
+        "{{\"messages\":[{{\"role\":\"user\",\"content\":[{{\"text\":{text}}}]}}],\
+         \"inferenceConfig\":{{\"maxTokens\":{max_tokens}{temperature}}}{rest}}}"
+    )
 }
 
-/// A message of the user.
-pub(super) fn message(text: String) -> PortResult<Message> {
-    Message::builder()
-        .role(ConversationRole::User)
-        .content(ContentBlock::Text(text))
-        .build()
-        .map_err(unbuilt)
-}
-
-fn unbuilt(error: impl std::fmt::Display) -> PortError {
-    PortError::bug(format!("the SDK does not take a request: {error}"))
+/// Makes a call with this body.
+pub(super) async fn send(
+    client: &Client,
+    model_id: &str,
+    body: String,
+) -> Result<ConverseOutput, SdkError<ConverseError, HttpResponse>> {
+    let body = Bytes::from(body);
+    client
+        .converse()
+        .model_id(model_id)
+        .customize()
+        // Before it is signed: the signature covers what is sent.
+        .mutate_request(move |http| {
+            http.headers_mut()
+                .insert("content-length", body.len().to_string());
+            *http.body_mut() = SdkBody::from(body.clone());
+        })
+        .send()
+        .await
 }

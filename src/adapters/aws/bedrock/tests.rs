@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::request::Manner;
 use super::stub::{Reply, Stub, converse};
 use super::*;
 use crate::catalog::{ModelFacts, Thinking};
@@ -30,7 +31,7 @@ pub(super) fn facts() -> ModelFacts {
     }
 }
 
-pub(super) fn model(stub: &Stub, facts: Option<&ModelFacts>, setup: &BedrockSetup) -> BedrockModel {
+pub(super) fn model(stub: &Stub, facts: &ModelFacts, setup: &BedrockSetup) -> BedrockModel {
     let clients = BedrockClients::new(&stub.aws(), setup).unwrap();
     let terms = TermTable::builtin();
     BedrockModel::new(clients, MODEL, facts, None, &terms, ProblemType::Product).unwrap()
@@ -62,12 +63,12 @@ fn incidents(indexes: &[u32]) -> Value {
 
 async fn answer(stop_reason: &str, content: Value) -> Answer {
     let stub = Stub::start(vec![converse(stop_reason, content)]).await;
-    let model = model(&stub, Some(&facts()), &BedrockSetup::default());
+    let model = model(&stub, &facts(), &BedrockSetup::default());
     model.answer(&request(&["a"])).await.unwrap()
 }
 
 /// What is sent to a model with these facts.
-async fn sent(facts: Option<&ModelFacts>) -> Value {
+async fn sent(facts: &ModelFacts) -> Value {
     let stub = Stub::start(vec![converse("end_turn", json!([]))]).await;
     let model = model(&stub, facts, &BedrockSetup::default());
     model.answer(&request(&["a", "b<c"])).await.unwrap();
@@ -76,7 +77,7 @@ async fn sent(facts: Option<&ModelFacts>) -> Value {
 
 #[tokio::test]
 async fn a_request_is_as_the_contract_says() {
-    let body = sent(Some(&facts())).await;
+    let body = sent(&facts()).await;
     let system = body["system"].as_array().unwrap();
     assert!(
         system[0]["text"]
@@ -105,7 +106,7 @@ async fn all_calls_of_a_job_have_the_same_tools_and_system_to_the_byte() {
     let stub = Stub::start(vec![converse("end_turn", json!([]))]).await;
     // Two models stand for two processes: nothing built is shared.
     for _ in 0..2 {
-        let model = model(&stub, Some(&facts()), &BedrockSetup::default());
+        let model = model(&stub, &facts(), &BedrockSetup::default());
         for text in ["a", "b"] {
             model.answer(&request(&[text])).await.unwrap();
         }
@@ -127,21 +128,21 @@ async fn all_calls_of_a_job_have_the_same_tools_and_system_to_the_byte() {
 
 #[tokio::test]
 async fn facts_decide_on_tool_choice_thinking_temperature_and_cache() {
-    let thinks = sent(Some(&ModelFacts {
+    let thinks = sent(&ModelFacts {
         thinking: Thinking::Always,
         cache_minimum_tokens: None,
         ..facts()
-    }))
+    })
     .await;
     assert_eq!(thinks["toolConfig"]["toolChoice"], json!({"auto": {}}));
     assert_eq!(thinks["inferenceConfig"], json!({"maxTokens": 500}));
     assert_eq!(thinks["system"].as_array().unwrap().len(), 1);
 
-    let can_think = sent(Some(&ModelFacts {
+    let can_think = sent(&ModelFacts {
         thinking: Thinking::OnByDefault,
         refuses: vec!["temperature".to_string()],
         ..facts()
-    }))
+    })
     .await;
     assert_eq!(
         can_think["toolConfig"]["toolChoice"],
@@ -153,7 +154,7 @@ async fn facts_decide_on_tool_choice_thinking_temperature_and_cache() {
     );
     assert_eq!(can_think["inferenceConfig"], json!({"maxTokens": 500}));
 
-    let unknown = sent(None).await;
+    let unknown = sent(&ModelFacts::cautious(MODEL)).await;
     assert_eq!(unknown["inferenceConfig"], json!({"maxTokens": 500}));
     assert_eq!(unknown["system"].as_array().unwrap().len(), 1);
 }
@@ -161,7 +162,7 @@ async fn facts_decide_on_tool_choice_thinking_temperature_and_cache() {
 #[tokio::test]
 async fn more_tokens_than_the_model_gives_are_not_asked_for() {
     let stub = Stub::start(vec![converse("end_turn", json!([]))]).await;
-    let model = model(&stub, Some(&facts()), &BedrockSetup::default());
+    let model = model(&stub, &facts(), &BedrockSetup::default());
     let greedy = Request {
         max_tokens: 9_000,
         ..request(&["a"])
@@ -255,7 +256,7 @@ async fn json_that_is_no_answer_of_converse_may_have_been_paid_for() {
         body: "{}".to_string(),
     };
     let stub = Stub::start(vec![reply]).await;
-    let model = model(&stub, Some(&facts()), &BedrockSetup::default());
+    let model = model(&stub, &facts(), &BedrockSetup::default());
     let error = model.answer(&request(&["a"])).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Transient);
     assert!(error.unknown_outcome);
@@ -265,7 +266,7 @@ async fn json_that_is_no_answer_of_converse_may_have_been_paid_for() {
 async fn a_model_says_what_it_is_bound_by_and_what_shapes_its_answers() {
     let stub = Stub::start(vec![converse("end_turn", json!([]))]).await;
     let facts = facts();
-    let model = model(&stub, Some(&facts), &BedrockSetup::default());
+    let model = model(&stub, &facts, &BedrockSetup::default());
     let info = model.info();
     assert_eq!(info.model_id, MODEL);
     assert_eq!(
@@ -284,13 +285,13 @@ async fn a_model_says_what_it_is_bound_by_and_what_shapes_its_answers() {
         thinking: Thinking::Always,
         ..facts
     };
-    assert_eq!(BedrockModel::prompt_version(Some(&thinks)), "1+auto");
+    assert_eq!(Manner::of(&thinks).prompt_version(), "1+auto");
 }
 
 #[tokio::test]
 async fn another_problem_type_than_it_was_opened_for_is_refused() {
     let stub = Stub::start(vec![converse("end_turn", json!([]))]).await;
-    let model = model(&stub, None, &BedrockSetup::default());
+    let model = model(&stub, &facts(), &BedrockSetup::default());
     let other = Request {
         problem_type: ProblemType::Both,
         ..request(&["a"])
@@ -306,7 +307,7 @@ async fn a_table_without_codes_for_the_problem_type_is_refused() {
     let clients = BedrockClients::new(&stub.aws(), &BedrockSetup::default()).unwrap();
     let terms = TermTable::from_csv_bytes("own.csv", b"code,term\nA01,Broke\n").unwrap();
     let error =
-        BedrockModel::new(clients, MODEL, None, None, &terms, ProblemType::Both).unwrap_err();
+        BedrockModel::new(clients, MODEL, &facts(), None, &terms, ProblemType::Both).unwrap_err();
     assert_eq!(error.class, ErrorClass::PermanentJob);
     assert!(error.what.contains("annex EF"), "{error}");
 }
@@ -322,7 +323,7 @@ async fn calls_are_signed_with_credentials_and_spread_over_clients() {
     let first = std::ptr::from_ref(clients.next());
     let others: Vec<*const _> = (0..3).map(|_| std::ptr::from_ref(clients.next())).collect();
     assert!(others[0] != first && others[1] != first && others[2] == first);
-    probe(&clients, MODEL, Some(&facts())).await.unwrap();
+    probe(&clients, MODEL, &facts()).await.unwrap();
     let seen = stub.seen().remove(0);
     assert!(
         seen.header("authorization")

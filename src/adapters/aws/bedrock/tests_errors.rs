@@ -15,7 +15,7 @@ const SHORT: Duration = Duration::from_millis(300);
 
 pub(super) async fn error_of(reply: Reply, setup: &BedrockSetup) -> PortError {
     let stub = Stub::start(vec![reply]).await;
-    let model = model(&stub, Some(&facts()), setup);
+    let model = model(&stub, &facts(), setup);
     let error = model
         .answer(&request(&["THE TIP OF THE CATHETER BROKE OFF."]))
         .await
@@ -155,7 +155,7 @@ async fn a_call_that_found_no_connection_was_certainly_not_paid_for() {
     ] {
         let aws = super::super::AwsConfig::for_stand_in("us-east-1", url);
         let clients = BedrockClients::new(&aws, &BedrockSetup::default()).unwrap();
-        let error = probe(&clients, "m", None).await.unwrap_err();
+        let error = probe(&clients, "m", &facts()).await.unwrap_err();
         assert_eq!(error.class, Transient, "{error}");
         assert!(!error.unknown_outcome, "{error}");
         assert!(error.what.contains(words), "{error}");
@@ -167,7 +167,7 @@ async fn a_call_without_credentials_ends_the_job_and_says_what_to_set() {
     let stub = Stub::start(vec![converse("end_turn", serde_json::json!([]))]).await;
     let aws = stub.aws().without_credentials();
     let clients = BedrockClients::new(&aws, &BedrockSetup::default()).unwrap();
-    let error = probe(&clients, "m", None).await.unwrap_err();
+    let error = probe(&clients, "m", &facts()).await.unwrap_err();
     assert_eq!(error.class, PermanentJob, "{error}");
     assert!(error.what.contains("set AWS_PROFILE"), "{error}");
     assert!(stub.seen().is_empty());
@@ -177,7 +177,7 @@ async fn a_call_without_credentials_ends_the_job_and_says_what_to_set() {
 async fn an_endpoint_that_is_no_url_ends_the_job() {
     let aws = super::super::AwsConfig::for_stand_in("us-east-1", "not a url");
     let clients = BedrockClients::new(&aws, &BedrockSetup::default()).unwrap();
-    let error = probe(&clients, "m", None).await.unwrap_err();
+    let error = probe(&clients, "m", &facts()).await.unwrap_err();
     assert_eq!(error.class, PermanentJob, "{error}");
     assert!(error.what.contains("AWS_ENDPOINT_URL"), "{error}");
 }
@@ -193,7 +193,7 @@ async fn after_a_refusal_for_the_clock_calls_are_signed_with_the_services_time()
         body: r#"{"message":"Signature expired: x is now earlier than y"}"#.to_string(),
     };
     let stub = Stub::start(vec![late, converse("end_turn", serde_json::json!([]))]).await;
-    let model = model(&stub, Some(&facts()), &BedrockSetup::default());
+    let model = model(&stub, &facts(), &BedrockSetup::default());
     let error = model.answer(&request(&["a"])).await.unwrap_err();
     assert_eq!(error.class, Transient);
     model.answer(&request(&["a"])).await.unwrap();
