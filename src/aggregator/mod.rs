@@ -183,8 +183,7 @@ impl Aggregator {
 impl Handler for Aggregator {
     async fn handle(&self, message: &Received) -> Disposition {
         let Ok(parsed) = serde_json::from_str::<DoneMessage>(&message.body) else {
-            tracing::error!(message_id = %message.message_id, "a done message of unknown shape");
-            return Disposition::Release(Duration::from_secs(30));
+            return Disposition::Bury("a done message of unknown shape".to_string());
         };
         self.progress(&parsed.progress_of)
             .await

@@ -29,8 +29,8 @@ impl Aggregator {
     /// Looks once at every job that has not ended.
     pub async fn sweep(&self) -> PortResult<()> {
         let ledger = &self.ports.ledger;
-        let jobs = retry(&*self.ports.clock, Backoff::STORAGE, || ledger.list_jobs()).await?;
-        for job in jobs.iter().filter(|job| !job.is_over()) {
+        let jobs = retry(&*self.ports.clock, Backoff::STORAGE, || ledger.live_jobs()).await?;
+        for job in &jobs {
             self.sweep_job(job).await?;
         }
         Ok(())

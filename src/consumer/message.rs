@@ -53,6 +53,14 @@ impl Consumer {
                 self.release(&message, after).await;
                 Finished::Idle
             }
+            Disposition::Bury(reason) => {
+                // No word of the body: nobody knows what is in it (I10).
+                tracing::error!(consumer = self.name, message_id = %message.message_id, reason, "a message is set aside");
+                if let Err(error) = self.queue.bury(&message, &reason).await {
+                    tracing::warn!(consumer = self.name, message_id = %message.message_id, %error, "not set aside");
+                }
+                Finished::Idle
+            }
             Disposition::Leave => Finished::Idle,
             Disposition::Trouble(error) => {
                 tracing::warn!(consumer = self.name, message_id = %message.message_id, %error, "trouble");

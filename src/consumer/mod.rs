@@ -22,6 +22,8 @@ pub enum Disposition {
     Delete,
     /// Not now: visible again after this long.
     Release(Duration),
+    /// It can never be worked on, for this reason: to the dead letters with it, for somebody to look at (S19).
+    Bury(String),
     /// Somebody else has it: change nothing (S7).
     Leave,
     /// The surroundings fail (a database, a disk, a service): visible again after a while, and counted. A run on one

@@ -8,7 +8,8 @@ use crate::core::spec::BlobRef;
 /// What is known of an object without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlobHead {
-    /// Changes whenever the content does.
+    /// Names the version: changes whenever the content does. Where the store keeps versions, one that was replaced can
+    /// still be read by it.
     pub etag: String,
     /// Length.
     pub bytes: u64,
@@ -63,6 +64,13 @@ pub trait Blobs: Send + Sync {
 
     /// What is known of an object; none: it is not there.
     async fn head(&self, blob: &BlobRef) -> PortResult<Option<BlobHead>>;
+
+    /// What is known of the version `version` (an `etag` of before) of an object; none: it is not there, or it was
+    /// replaced and the store keeps no versions.
+    async fn head_version(&self, blob: &BlobRef, version: &str) -> PortResult<Option<BlobHead>> {
+        let head = self.head(blob).await?;
+        Ok(head.filter(|head| head.etag == version))
+    }
 
     /// Removes an object; one that is not there is no error.
     async fn delete(&self, blob: &BlobRef) -> PortResult<()>;

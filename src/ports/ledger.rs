@@ -49,8 +49,24 @@ pub trait Ledger: Send + Sync {
     /// A job with its counters; none: there is none.
     async fn job(&self, job_id: &JobId) -> PortResult<Option<JobRecord>>;
 
-    /// All jobs, newest first.
+    /// All jobs, newest first. May read everything there is: for people who ask for it, not for roles.
     async fn list_jobs(&self) -> PortResult<Vec<JobRecord>>;
+
+    /// The jobs that have not ended, newest first.
+    async fn live_jobs(&self) -> PortResult<Vec<JobRecord>> {
+        let mut jobs = self.list_jobs().await?;
+        jobs.retain(|job| !job.is_over());
+        Ok(jobs)
+    }
+
+    /// Up to `max` jobs that ended in the state of this name ([`End::name`]), the one that ended last first.
+    async fn ended_jobs(&self, state: &str, max: usize) -> PortResult<Vec<JobRecord>> {
+        let mut jobs = self.list_jobs().await?;
+        jobs.retain(|job| job.is_over() && job.state() == state);
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.ended_ms));
+        jobs.truncate(max);
+        Ok(jobs)
+    }
 
     /// Freezes the plan and returns the one that stands. Of a job that is ending or over nothing is changed: this and
     /// the two below then fail with class `LostClaim`.

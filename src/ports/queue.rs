@@ -1,5 +1,6 @@
 //! A queue with the manners of SQS standard queues.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -40,6 +41,8 @@ pub struct Received {
     pub receive_count: u32,
     /// When it was first sent, in Unix milliseconds.
     pub sent_ms: u64,
+    /// Of a dead letter that somebody buried: why.
+    pub reason: Option<String>,
 }
 
 /// The queue's own approximate counts.
@@ -84,6 +87,18 @@ pub trait Queue: Send + Sync {
 
     /// Approximate counts.
     async fn depth(&self) -> PortResult<Depth>;
+
+    /// Moves a message to the dead-letter queue at once, with the reason; its body stays as it is (S19). It may be there
+    /// twice, and may come back here once more. Where there is no such queue to send to, it is hidden for a while instead,
+    /// and goes there after enough receives.
+    async fn bury(&self, message: &Received, _reason: &str) -> PortResult<()> {
+        self.release(&message.receipt, Duration::from_secs(30)).await
+    }
+
+    /// The dead-letter queue, to look into; none: this queue's dead letters cannot be had.
+    fn dead_letters(&self) -> Option<Arc<dyn Queue>> {
+        None
+    }
 
     /// How long a received message stays hidden.
     fn visibility(&self) -> Duration;

@@ -89,8 +89,7 @@ impl Splitter {
 impl Handler for Splitter {
     async fn handle(&self, message: &Received) -> Disposition {
         let Ok(parsed) = serde_json::from_str::<SplitMessage>(&message.body) else {
-            tracing::error!(message_id = %message.message_id, "an inbox message of unknown shape");
-            return Disposition::Release(std::time::Duration::from_secs(30));
+            return Disposition::Bury("an inbox message of unknown shape".to_string());
         };
         let job_id = parsed.split_job;
         let ended = match self.split(&job_id).await {

@@ -28,15 +28,21 @@ pub(super) async fn make(
     take_prefix(ports, job_id, spec).await?;
     let clock = &*ports.clock;
     let input = spec.input();
-    let head = retry(clock, Backoff::STORAGE, || ports.blobs.head(&input)).await?;
-    let head =
-        head.ok_or_else(|| PortError::permanent_job(format!("the input {input} is not there")))?;
-    if head.etag != spec.input_version {
-        return Err(PortError::permanent_job(format!(
-            "the input {input} has changed since the job was made: version {} is there; start a new job for it",
-            head.etag
-        )));
-    }
+    let version = &spec.input_version;
+    let head = retry(clock, Backoff::STORAGE, || {
+        ports.blobs.head_version(&input, version)
+    })
+    .await?;
+    let Some(head) = head else {
+        let there = retry(clock, Backoff::STORAGE, || ports.blobs.head(&input)).await?;
+        return Err(PortError::permanent_job(match there {
+            None => format!("the input {input} is not there"),
+            Some(other) => format!(
+                "the input {input} has changed since the job was made: version {} is there; start a new job for it",
+                other.etag
+            ),
+        }));
+    };
     let options = input_options(spec);
     let first = retry(clock, Backoff::STORAGE, || {
         ports.blobs.get_range(&input, 0, 64, Some(&head.etag))

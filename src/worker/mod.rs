@@ -103,8 +103,7 @@ impl Handler for Worker {
     async fn handle(&self, message: &Received) -> Disposition {
         let Ok(parsed) = serde_json::from_str::<ChunkMessage>(&message.body) else {
             // S19: kept with its body; after enough receives it is a dead letter.
-            tracing::error!(message_id = %message.message_id, "a chunk message of unknown shape");
-            return Disposition::Release(Duration::from_secs(30));
+            return Disposition::Bury("a chunk message of unknown shape".to_string());
         };
         let key = ChunkKey::from(parsed);
         let owner = format!("{}/{:016x}", self.setup.name, self.ports.clock.random());

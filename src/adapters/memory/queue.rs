@@ -151,6 +151,7 @@ impl MemoryQueue {
                 receipt: Receipt(receipt),
                 receive_count: message.receive_count,
                 sent_ms: message.sent_ms,
+                reason: None,
             });
         }
         received
