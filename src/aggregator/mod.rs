@@ -24,6 +24,9 @@ use crate::ports::queue::Received;
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::{Blobs, Clock, Ledger, Models, Queue, Shutdown};
 
+/// A window is topped up once so many parts of it (a tenth) are free.
+const TOP_UP_PART: u32 = 10;
+
 /// What an aggregator needs of the world.
 #[derive(Clone)]
 pub struct AggregatorPorts {
@@ -80,7 +83,12 @@ impl Aggregator {
         if !job.is_over() && (job.is_done() || job.stopping.is_some()) {
             return self.finish_if_elected(job_id).await;
         }
-        self.top_up(job_id).await?;
+        // A tenth at a time: each taking is a write to the job, and as many chunks go into a batch of messages as they can.
+        // While less is free, nine tenths are out, and their ends come here, too.
+        let window_chunks = self.setup.window_chunks;
+        if job.room_in_window(window_chunks) * TOP_UP_PART >= window_chunks {
+            self.top_up(job_id).await?;
+        }
         Ok(Disposition::Delete)
     }
 

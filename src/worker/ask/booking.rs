@@ -2,6 +2,7 @@
 //! the job's cost cap (I9).
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Asking, Worker, still};
 use crate::coding::incidents::user_message;
@@ -15,14 +16,21 @@ use crate::ports::retry::{Backoff, retry, retry_unless_unknown};
 const GETS_ON_EVERY: u64 = 16;
 
 /// Places in the ledger's books that a chunk's calls hand on to each other: so many calls may be in flight, whichever they
-/// are. Saves two writes a call.
+/// are. Saves two writes a call; and who needs new ones at the same time takes them in one word.
 #[derive(Debug, Default)]
-pub(super) struct Places(Mutex<(u64, u64)>);
+pub(super) struct Places {
+    /// Those that are free, and how often one was given back.
+    free_and_left: Mutex<(u64, u64)>,
+    /// Calls that are about to start and have none.
+    wanted: AtomicU64,
+    /// One word to the ledger at a time.
+    turn: tokio::sync::Mutex<()>,
+}
 
 impl Places {
     /// Takes a free place; false: there is none.
     fn take(&self) -> bool {
-        let (free, _) = &mut *self.0.lock().expect("no panic while held");
+        let (free, _) = &mut *self.free_and_left.lock().expect("no panic while held");
         let may = *free > 0;
         *free -= u64::from(may);
         may
@@ -30,7 +38,7 @@ impl Places {
 
     /// Gives a place back; true: it is time to say that the chunk gets on.
     fn leave(&self) -> bool {
-        let (free, left) = &mut *self.0.lock().expect("no panic while held");
+        let (free, left) = &mut *self.free_and_left.lock().expect("no panic while held");
         *free += 1;
         *left += 1;
         left.is_multiple_of(GETS_ON_EVERY)
@@ -38,13 +46,33 @@ impl Places {
 
     /// Leaves one place taken for good: its call was paid for, and its answer is lost.
     pub(super) fn keep_one(&self) {
-        let (free, _) = &mut *self.0.lock().expect("no panic while held");
+        let (free, _) = &mut *self.free_and_left.lock().expect("no panic while held");
         *free = free.saturating_sub(1);
+    }
+
+    /// Counts a call that wants a place, until it has one or is dropped.
+    fn want(&self) -> Wanted<'_> {
+        self.wanted.fetch_add(1, Ordering::Relaxed);
+        Wanted(self)
+    }
+
+    /// Adds places that were just booked.
+    fn add(&self, places: u64) {
+        self.free_and_left.lock().expect("no panic while held").0 += places;
     }
 
     /// All that are free.
     fn take_all(&self) -> u64 {
-        std::mem::take(&mut self.0.lock().expect("no panic while held").0)
+        std::mem::take(&mut self.free_and_left.lock().expect("no panic while held").0)
+    }
+}
+
+/// A call that wants a place.
+struct Wanted<'p>(&'p Places);
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.0.wanted.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -101,13 +129,21 @@ impl Worker {
 
     /// Books a call that is about to start.
     pub(super) async fn book(&self, asking: &Asking<'_>, booking: &mut Booking) -> PortResult<()> {
-        if !booking.is_counted && !asking.places.take() {
-            // I8: before the call starts. Saying it twice makes the count too high, never too low.
-            let intended = retry(&*self.ports.clock, Backoff::STORAGE, || {
-                self.ports.ledger.calls_intended(asking.claim, 1)
-            })
-            .await?;
-            still(intended)?;
+        let places = &asking.places;
+        if !booking.is_counted && !places.take() {
+            let _wanted = places.want();
+            let _turn = places.turn.lock().await;
+            // Perhaps whoever had the turn before booked for this call, too.
+            if !places.take() {
+                let calls = places.wanted.load(Ordering::Relaxed).max(1);
+                // I8: before the calls start. Saying it twice makes the count too high, never too low.
+                let intended = retry(&*self.ports.clock, Backoff::STORAGE, || {
+                    self.ports.ledger.calls_intended(asking.claim, calls)
+                })
+                .await?;
+                still(intended)?;
+                places.add(calls - 1);
+            }
         }
         booking.is_counted = true;
         Ok(())
