@@ -1,5 +1,6 @@
 //! Everything that is tested from outside the crate, in one binary: it is linked once.
 
+mod aws;
 mod bedrock;
 mod cli;
 mod conformance;

@@ -1,0 +1,3 @@
+//! The adapters for AWS against a stand-in that runs on this machine.
+
+pub mod emulator;
