@@ -30,7 +30,7 @@ def there_already(error, *codes):
 class Place:
     """One endpoint, and the names of what is made there."""
 
-    def __init__(self, endpoint_url, region, name):
+    def __init__(self, endpoint_url, region, name, visibility_s):
         # Short waits: whoever starts an emulator beside this wants to know soon.
         config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 5}, connect_timeout=5, read_timeout=30)
         known = dict(
@@ -40,7 +40,7 @@ class Place:
             aws_secret_access_key="test",
             config=config,
         )
-        self.endpoint_url, self.region, self.name = endpoint_url, region, name
+        self.region, self.name, self.visibility_s = region, name, visibility_s
         self.s3 = boto3.client("s3", **known)
         self.sqs = boto3.client("sqs", **known)
         self.dynamodb = boto3.client("dynamodb", **known)
@@ -62,7 +62,7 @@ class Place:
         return self.one_queue(
             suffix,
             {
-                "VisibilityTimeout": str(VISIBILITY_S),
+                "VisibilityTimeout": str(self.visibility_s),
                 "MessageRetentionPeriod": str(RETENTION_S),
                 "ReceiveMessageWaitTimeSeconds": str(LONG_POLL_S),
                 "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": str(max_receives)}),
@@ -121,9 +121,16 @@ class Place:
         return table
 
 
-def bootstrap(endpoint_url, region="us-east-1", name="annexa", versioned=True, max_receives=MAX_RECEIVES):
+def bootstrap(
+    endpoint_url,
+    region="us-east-1",
+    name="annexa",
+    versioned=True,
+    max_receives=MAX_RECEIVES,
+    visibility_s=VISIBILITY_S,
+):
     """Makes everything and gives the environment of the services."""
-    place = Place(endpoint_url, region, name)
+    place = Place(endpoint_url, region, name, visibility_s)
     inbox = place.bucket("inbox", versioned)
     results = place.bucket("results", False)
     inbox_url, inbox_arn = place.queue("inbox", max_receives)
@@ -151,8 +158,11 @@ def main():
     parser.add_argument("--name", default="annexa", help="what all names begin with")
     parser.add_argument("--no-versioning", action="store_true", help="do not keep versions of inbox objects")
     parser.add_argument("--max-receives", type=int, default=MAX_RECEIVES, help="receives before a message is a dead letter")
+    parser.add_argument("--visibility-s", type=int, default=VISIBILITY_S, help="how long a received message is hidden")
     args = parser.parse_args()
-    made = bootstrap(args.endpoint_url, args.region, args.name, not args.no_versioning, args.max_receives)
+    made = bootstrap(
+        args.endpoint_url, args.region, args.name, not args.no_versioning, args.max_receives, args.visibility_s
+    )
     for name, value in made.items():
         print(f"{name}={value}")
 

@@ -181,6 +181,7 @@ def main():
     parser = argparse.ArgumentParser(prog="localstack/walk", description=__doc__.splitlines()[0])
     examples = HERE.parent / "examples" / "maude_sample.csv"
     parser.add_argument("file", nargs="?", type=Path, default=examples, help="the CSV to code (default: the example)")
+    parser.add_argument("--endpoint-url", help="an endpoint that runs already (default: an emulator of its own)")
     parser.add_argument("--bin", type=Path, default=HERE.parent / "target" / "release", help="where the programs are")
     parser.add_argument("--out", type=Path, default=HERE.parent / "target" / "walk", help="where results and logs go")
     parser.add_argument("--problem", default="both", choices=["product", "patient", "both"])
@@ -197,8 +198,9 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     fleet = Fleet(args.out / "logs")
     try:
-        endpoint = started_emulator(fleet)
-        env = bootstrap(endpoint)
+        endpoint = args.endpoint_url or started_emulator(fleet)
+        # Names of its own, so that a second walk at the same endpoint does not meet the first one's job.
+        env = bootstrap(endpoint, name=f"annexa-{os.getpid()}" if args.endpoint_url else "annexa")
         env["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = started_simulator(fleet, args.bin, args.latency_ms)
         print(f"emulator at {endpoint}, simulated Bedrock at {env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME']}")
         start_services(fleet, args.bin, env, args.workers)

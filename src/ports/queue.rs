@@ -92,7 +92,8 @@ pub trait Queue: Send + Sync {
     /// twice, and may come back here once more. Where there is no such queue to send to, it is hidden for a while instead,
     /// and goes there after enough receives.
     async fn bury(&self, message: &Received, _reason: &str) -> PortResult<()> {
-        self.release(&message.receipt, Duration::from_secs(30)).await
+        self.release(&message.receipt, Duration::from_secs(30))
+            .await
     }
 
     /// The dead-letter queue, to look into; none: this queue's dead letters cannot be had.

@@ -5,6 +5,7 @@ mod bedrock;
 mod cli;
 mod conformance;
 mod differential;
+mod fleet;
 mod records;
 mod sim_bedrock;
 mod simulation;

@@ -1,7 +1,7 @@
 //! The program as a user meets it: real processes, real files, exit codes, and what stands on the screen.
 
 pub mod harness;
-mod process;
+pub mod process;
 
 mod again;
 mod bad_files;
@@ -11,7 +11,7 @@ mod commands;
 mod deadly_row;
 mod doctor;
 mod exit_codes;
-mod kills;
+pub mod kills;
 mod main_job;
 mod money;
 mod own_terms;

@@ -46,7 +46,7 @@ impl Rehearsal {
         let mut program = place.program();
         self.on(place, &mut program);
         program.args(["run", "--model", "rehearsal"]).args(args);
-        Running::start(place, program)
+        Running::start_program(place, program)
     }
 
     /// Runs it to its end.
@@ -62,7 +62,8 @@ impl Rehearsal {
 }
 
 impl Running {
-    fn start(place: &Place, mut program: Command) -> Running {
+    /// Starts any program in the background.
+    pub fn start_program(place: &Place, mut program: Command) -> Running {
         let name = |what| place.path(&format!("{what}-{}", unique()));
         let (out, err) = (name("stdout"), name("stderr"));
         program.stdin(Stdio::null());

@@ -149,8 +149,8 @@ fn take(
             receipt: Receipt(receipt),
             receive_count: receive_count + 1,
             sent_ms: sent_ms as u64,
-                reason: None,
-            });
+            reason: None,
+        });
     }
     Ok(received)
 }

@@ -1,0 +1,230 @@
+//! One fleet's surroundings: what bootstrap makes under names of its own, a simulated Bedrock, and services to start.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use annexa::adapters::sim_bedrock::{Settings, SimBedrock, SimHandle, SimSetup, Stats};
+use aws_sdk_s3::primitives::ByteStream;
+use serde_json::Value;
+
+use crate::aws::emulator::{Emulator, REGION, unique};
+use crate::cli::harness::{HANG, Place, Results};
+use crate::cli::process::{Running, pause};
+
+/// The roles that are services.
+pub const ROLES: [&str; 3] = ["splitter", "worker", "aggregator"];
+
+/// A fleet's surroundings.
+pub struct FleetPlace {
+    pub place: Place,
+    runtime: tokio::runtime::Runtime,
+    sim: Option<SimHandle>,
+    env: BTreeMap<String, String>,
+    s3: aws_sdk_s3::Client,
+    sqs: aws_sdk_sqs::Client,
+}
+
+/// The python of the emulator's virtual environment, installed if need be.
+pub fn python() -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let installed = Command::new("python3")
+        .arg(root.join("localstack/emulator.py"))
+        .arg("--install")
+        .status()
+        .expect("python3 is on the PATH");
+    assert!(installed.success());
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    target.join("emulator/bin/python")
+}
+
+impl FleetPlace {
+    /// With a simulator that is set up so; received messages are hidden for `visibility_s`.
+    pub fn new(settings: Settings, visibility_s: u32) -> FleetPlace {
+        let emulator = Emulator::shared();
+        let made = Command::new(python())
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/localstack/bootstrap.py"
+            ))
+            .args(["--endpoint-url", emulator.endpoint(), "--region", REGION])
+            .args([
+                "--name",
+                &unique("fleet"),
+                "--visibility-s",
+                &visibility_s.to_string(),
+            ])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(made.stdout).unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let mut env: BTreeMap<String, String> = said
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let setup = SimSetup {
+            settings,
+            ..SimSetup::default()
+        };
+        let sim = runtime.block_on(SimBedrock::start_here(setup)).unwrap();
+        env.insert("AWS_ENDPOINT_URL_BEDROCK_RUNTIME".into(), sim.url());
+        FleetPlace {
+            place: Place::new(),
+            runtime,
+            sim: Some(sim),
+            env,
+            s3: emulator.s3(),
+            sqs: emulator.sqs(),
+        }
+    }
+
+    /// Sets a variable of all services that are started from now on.
+    pub fn set(&mut self, name: &str, value: impl ToString) {
+        self.env.insert(name.to_string(), value.to_string());
+    }
+
+    /// What the simulator has seen.
+    pub fn stats(&self) -> Stats {
+        self.sim
+            .as_ref()
+            .expect("it runs until it is dropped")
+            .stats()
+    }
+
+    /// Starts a service.
+    pub fn start(&self, role: &str) -> Running {
+        let annexa = assert_cmd::cargo::cargo_bin!("annexa");
+        let mut program = Command::new(annexa.with_file_name(format!("annexa-{role}")));
+        program
+            .current_dir(self.place.root())
+            .env_clear()
+            .envs(&self.env);
+        program.env("HOME", self.place.path("home"));
+        Running::start_program(&self.place, program)
+    }
+
+    /// Runs a command of `annexa` against this fleet to its end.
+    pub fn annexa(&self, args: &[&str]) -> crate::cli::harness::Ran {
+        let variables: Vec<(&str, &str)> = self
+            .env
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        self.place.annexa_with(&variables, args)
+    }
+
+    fn bucket(&self, which: &str) -> &str {
+        &self.env[which]
+    }
+
+    /// Puts an object into the inbox bucket.
+    pub fn drop_in(&self, key: &str, bytes: impl Into<Vec<u8>>) {
+        let put = self
+            .s3
+            .put_object()
+            .bucket(self.bucket("ANNEXA_INBOX_BUCKET"))
+            .key(key);
+        let sent = put.body(ByteStream::from(bytes.into())).send();
+        self.runtime.block_on(sent).expect("an object can be put");
+    }
+
+    /// Keys of the results bucket.
+    pub fn result_keys(&self) -> Vec<String> {
+        let list = self
+            .s3
+            .list_objects_v2()
+            .bucket(self.bucket("ANNEXA_OUTPUT_BUCKET"));
+        let listed = self
+            .runtime
+            .block_on(list.send())
+            .expect("a bucket can be listed");
+        let key = |object: &aws_sdk_s3::types::Object| object.key().map(str::to_string);
+        listed.contents().iter().filter_map(key).collect()
+    }
+
+    /// An object of the results bucket.
+    pub fn result(&self, key: &str) -> Vec<u8> {
+        let get = self
+            .s3
+            .get_object()
+            .bucket(self.bucket("ANNEXA_OUTPUT_BUCKET"))
+            .key(key);
+        self.runtime.block_on(async {
+            let got = get
+                .send()
+                .await
+                .unwrap_or_else(|error| panic!("{key}: {error}"));
+            got.body.collect().await.unwrap().to_vec()
+        })
+    }
+
+    /// The output prefix of the only job, once its splitter took it.
+    pub fn prefix(&self) -> Option<String> {
+        let keys = self.result_keys();
+        keys.iter()
+            .find_map(|key| key.strip_suffix("job.json").map(str::to_string))
+    }
+
+    /// The output prefix of the only job, once it has ended: the manifest is written last.
+    pub fn ended(&self) -> Option<String> {
+        let keys = self.result_keys();
+        let manifest = |key: &String| key.strip_suffix("manifest.json").map(str::to_string);
+        keys.iter().find_map(manifest)
+    }
+
+    /// Waits for the end of the only job.
+    pub fn wait_until_ended(&self) -> String {
+        let mut looks = HANG.as_millis() / 200;
+        loop {
+            if let Some(prefix) = self.ended() {
+                return prefix;
+            }
+            looks -= 1;
+            assert!(looks > 0, "the job does not end: {:?}", self.result_keys());
+            pause(Duration::from_millis(200));
+        }
+    }
+
+    /// The rows under a prefix.
+    pub fn results(&self, prefix: &str) -> Results {
+        let bytes = self.result(&format!("{prefix}results.csv"));
+        self.place.write("results-of-fleet.csv", bytes);
+        Results::read(&self.place.path("results-of-fleet.csv"))
+    }
+
+    /// The summary under a prefix.
+    pub fn summary(&self, prefix: &str) -> Value {
+        serde_json::from_slice(&self.result(&format!("{prefix}summary.json"))).unwrap()
+    }
+
+    /// Sends a message to the queue that a variable names.
+    pub fn send(&self, queue: &str, body: &str) {
+        let send = self
+            .sqs
+            .send_message()
+            .queue_url(&self.env[queue])
+            .message_body(body);
+        self.runtime
+            .block_on(send.send())
+            .expect("a message can be sent");
+    }
+}
+
+impl Drop for FleetPlace {
+    fn drop(&mut self) {
+        if let Some(sim) = self.sim.take() {
+            self.runtime.block_on(sim.stop());
+        }
+    }
+}
