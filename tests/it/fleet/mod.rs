@@ -1,5 +1,9 @@
 //! The fleet as processes: services of their own, queues, table and buckets in the emulator, Bedrock simulated.
 
+mod costs;
+mod idle;
 mod kills;
 pub mod place;
+mod recorder;
+mod units;
 mod walk;

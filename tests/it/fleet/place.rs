@@ -9,6 +9,8 @@ use annexa::adapters::sim_bedrock::{Settings, SimBedrock, SimHandle, SimSetup, S
 use aws_sdk_s3::primitives::ByteStream;
 use serde_json::Value;
 
+use super::recorder::Recorder;
+use super::units;
 use crate::aws::emulator::{Emulator, REGION, unique};
 use crate::cli::harness::{HANG, Place, Results};
 use crate::cli::process::{Running, pause};
@@ -40,6 +42,16 @@ pub fn python() -> PathBuf {
 }
 
 impl FleetPlace {
+    /// With a simulator that is set up so, where all that services ask of AWS passes through a recorder.
+    pub fn recorded(settings: Settings) -> (FleetPlace, Recorder) {
+        let mut fleet = FleetPlace::new(settings, 120);
+        let recorder = Recorder::default();
+        let upstream = Emulator::shared().endpoint();
+        let address = fleet.runtime.block_on(recorder.start(upstream));
+        fleet.set("AWS_ENDPOINT_URL", address);
+        (fleet, recorder)
+    }
+
     /// With a simulator that is set up so; received messages are hidden for `visibility_s`.
     pub fn new(settings: Settings, visibility_s: u32) -> FleetPlace {
         let emulator = Emulator::shared();
@@ -206,6 +218,23 @@ impl FleetPlace {
     /// The summary under a prefix.
     pub fn summary(&self, prefix: &str) -> Value {
         serde_json::from_slice(&self.result(&format!("{prefix}summary.json"))).unwrap()
+    }
+
+    /// Sizes of all items of the table, by their keys, as DynamoDB counts them.
+    pub fn item_sizes(&self) -> BTreeMap<String, usize> {
+        let scan = Emulator::shared()
+            .dynamodb()
+            .scan()
+            .table_name(&self.env["ANNEXA_TABLE"]);
+        let pages = scan.into_paginator().items().send();
+        let items = self.runtime.block_on(pages.collect::<Result<Vec<_>, _>>());
+        let items = items.expect("a table can be read").into_iter();
+        items
+            .map(|item| {
+                let item = units::as_json(&item);
+                (units::key_of(&item), units::item_bytes(&item))
+            })
+            .collect()
     }
 
     /// Sends a message to the queue that a variable names.
