@@ -85,8 +85,8 @@ impl Aggregator {
         }
         // A tenth at a time: each taking is a write to the job, and as many chunks go into a batch of messages as they can.
         // While less is free, nine tenths are out, and their ends come here, too.
-        let window_chunks = self.setup.window_chunks;
-        if job.room_in_window(window_chunks) * TOP_UP_PART >= window_chunks {
+        let width = window::width(&job, self.setup.window_chunks);
+        if job.room_in_window(width) * TOP_UP_PART >= width {
             self.top_up(job_id).await?;
         }
         Ok(Disposition::Delete)

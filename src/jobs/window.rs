@@ -12,6 +12,20 @@ use crate::ports::{Clock, Ledger, Queue};
 /// Chunks taken at once: what a crash between taking and sending leaves to the sweep.
 const TAKE_AT_ONCE: u32 = 50;
 
+/// Chunks that a job may have outstanding before one of them is done. Few, so that a small job that comes at the same time
+/// does not wait until hands come free: three workers take more at once.
+const FIRST_CHUNKS: u32 = 16;
+
+/// How many more with each chunk that is done: what is outstanding doubles in the time that a chunk takes.
+const MORE_WITH_EACH: u32 = 2;
+
+/// The window of a job now: it opens as chunks get done, up to `window_chunks`.
+pub fn width(job: &JobRecord, window_chunks: u32) -> u32 {
+    let done = job.counters.committed + job.counters.quarantined;
+    let open = FIRST_CHUNKS.saturating_add(done.saturating_mul(MORE_WITH_EACH));
+    window_chunks.min(open)
+}
+
 /// Sends what the window takes.
 pub async fn top_up(
     clock: &dyn Clock,
@@ -24,12 +38,13 @@ pub async fn top_up(
         let Some(job) = retry(clock, Backoff::STORAGE, || ledger.job(job_id)).await? else {
             return Ok(());
         };
-        if job.room_in_window(window_chunks) == 0 {
+        let width = width(&job, window_chunks);
+        if job.room_in_window(width) == 0 {
             return Ok(());
         }
         // If the answer is lost, what it took is found by the sweep, and the second asking takes others.
         let taken = retry(clock, Backoff::STORAGE, || {
-            ledger.take_sendable(job_id, window_chunks, TAKE_AT_ONCE)
+            ledger.take_sendable(job_id, width, TAKE_AT_ONCE)
         })
         .await?;
         if taken.is_empty() {
