@@ -55,6 +55,9 @@ pub struct ChunkRecord {
     pub possibly_spent: NanoUsd,
     /// When it was sent or touched last, in Unix milliseconds: what the sweep goes by.
     pub touched_ms: u64,
+    /// Of a chunk that an earlier generation committed with failed rows: that commit. Its other rows are kept as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Commit>,
 }
 
 impl ChunkRecord {
@@ -74,6 +77,7 @@ impl ChunkRecord {
             spent: NanoUsd::ZERO,
             possibly_spent: NanoUsd::ZERO,
             touched_ms: now_ms,
+            previous: None,
         }
     }
 }
@@ -169,6 +173,8 @@ pub struct Claim {
     pub isolated: bool,
     /// Rows that killed their worker too often and fail without another try.
     pub poisoned_rows: Vec<RowNo>,
+    /// What an earlier generation committed: only its failed rows are asked for, all others are kept byte for byte.
+    pub previous: Option<Commit>,
 }
 
 /// Answer to a claim.
@@ -222,6 +228,21 @@ pub enum CommitOutcome {
     /// A newer claim was granted: this worker is a zombie.
     Fenced,
     /// The job has ended or is ending without this chunk.
+    JobOver,
+}
+
+/// Answer to giving up a chunk that nobody holds (its message came too often without the chunk getting done).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It is quarantined.
+    Yes,
+    /// Its job is paused, or it waits in the park: it is sent again when the job goes on.
+    Parked,
+    /// Somebody holds it: nothing was changed.
+    Held,
+    /// Committed or quarantined already.
+    Final,
+    /// The job has ended, is ending, goes on in another generation, or never was.
     JobOver,
 }
 

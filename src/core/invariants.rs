@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chunk::{ChunkRecord, ChunkStatus};
-use super::ids::{ChunkNo, Epoch, RowNo};
+use super::chunk::{ChunkRecord, ChunkStatus, Commit};
+use super::ids::{ChunkNo, Epoch, Generation, RowNo};
 use super::job::{Budget, JobRecord};
 use super::money::NanoUsd;
 use super::tally::Tally;
-use super::transitions::chunk::quarantine_tally;
+use super::transitions::chunk::given_up_tally;
 
 /// A promise that was broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +77,7 @@ pub fn i2_counters_are_exact<'c>(
             }
             ChunkStatus::Quarantined { .. } => {
                 quarantined += 1;
-                tally += quarantine_tally(u64::from(chunk.range.rows), chunk.lost_calls);
+                tally += given_up_tally(chunk);
             }
         }
     }
@@ -188,15 +188,20 @@ pub fn i4_no_orphan<'c>(
     Ok(())
 }
 
-/// I5: a deleted message's chunk is final or parked, or its job is over (`job` none: it never was).
+/// I5: a deleted message's chunk is final or parked, or its job is over (`job` none: it never was), or goes on in another
+/// generation than the message's.
 pub fn i5_deleted_when_known(
+    generation: Generation,
     job: Option<&JobRecord>,
     chunk: Option<&ChunkRecord>,
 ) -> Result<(), Broken> {
     let (Some(job), Some(chunk)) = (job, chunk) else {
         return Ok(());
     };
-    let known = chunk.status.is_final() || chunk.status == ChunkStatus::Parked || !job.is_live();
+    let known = chunk.status.is_final()
+        || chunk.status == ChunkStatus::Parked
+        || !job.is_live()
+        || job.generation != generation;
     if known {
         return Ok(());
     }
@@ -209,16 +214,17 @@ pub fn i5_deleted_when_known(
     )
 }
 
-/// I6: follows the ends of jobs.
+/// I6: follows the ends of jobs; each generation ends once.
 #[derive(Debug, Default)]
 pub struct EndWatch {
-    ended: BTreeMap<String, Epoch>,
+    ended: BTreeMap<(String, Generation), Epoch>,
 }
 
 impl EndWatch {
-    /// A job's end was accepted under `epoch` (the same end may be said again).
-    pub fn ended(&mut self, job: &str, epoch: Epoch) -> Result<(), Broken> {
-        let first = *self.ended.entry(job.to_string()).or_insert(epoch);
+    /// The end of a job's generation was accepted under `epoch` (the same end may be said again).
+    pub fn ended(&mut self, job: &str, generation: Generation, epoch: Epoch) -> Result<(), Broken> {
+        let key = (job.to_string(), generation);
+        let first = *self.ended.entry(key).or_insert(epoch);
         if first != epoch {
             return broken(
                 "I6",
@@ -227,6 +233,49 @@ impl EndWatch {
         }
         Ok(())
     }
+}
+
+/// I2, I6, I8 over a new generation: every chunk of the old one is there once, what was committed is kept (whole, or as
+/// what the failed rows are added to), and neither lost calls nor spending are forgotten.
+///
+/// `lost`: chunks whose files are gone, which are done anew.
+pub fn i6_generation_carries_over(
+    old: &[ChunkRecord],
+    new: &[ChunkRecord],
+    lost: &BTreeSet<ChunkNo>,
+) -> Result<(), Broken> {
+    if old.len() != new.len() {
+        let what = format!("{} chunks became {}", old.len(), new.len());
+        return broken("I6", what);
+    }
+    for (old, new) in old.iter().zip(new) {
+        let number = old.range.chunk;
+        if old.range != new.range {
+            return broken("I6", format!("chunk {number} lies elsewhere now"));
+        }
+        if new.epoch < old.epoch {
+            return broken("I3", format!("chunk {number} lost its epoch"));
+        }
+        if new.lost_calls < old.lost_calls || new.spent < old.spent {
+            return broken("I8", format!("chunk {number} forgot calls or spending"));
+        }
+        if lost.contains(&number) {
+            continue;
+        }
+        let digest = |commit: &Commit| (commit.sha256.clone(), commit.tally);
+        let had = match &old.status {
+            ChunkStatus::Committed(commit) => Some(commit),
+            _ => old.previous.as_ref(),
+        };
+        let has = match &new.status {
+            ChunkStatus::Committed(commit) => Some(commit),
+            _ => new.previous.as_ref(),
+        };
+        if had.map(digest) != has.map(digest) {
+            return broken("I6", format!("chunk {number} lost what was committed"));
+        }
+    }
+    Ok(())
 }
 
 /// I7: what is outstanding in the queue stays within the window.

@@ -257,6 +257,27 @@ pub enum Election {
     Over,
 }
 
+/// Answer to the wish for a new generation of a job that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewGeneration {
+    /// The job is live again.
+    Begun {
+        /// Its generation now.
+        generation: Generation,
+        /// Known chunks that are done again, or for the first time.
+        chunks: u32,
+        /// Its split was not complete: a split message is needed.
+        needs_split: bool,
+    },
+    /// It ended with an answer or a stated non-answer for every row.
+    NothingToDo,
+    /// Another generation than the asked one stands, or that one has not ended.
+    NotThis {
+        /// The one that stands.
+        generation: Generation,
+    },
+}
+
 /// Answer to the end of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndOutcome {

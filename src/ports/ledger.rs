@@ -3,14 +3,19 @@
 //! Every operation is atomic. An error with `unknown_outcome` may have had its effect: read back (or say the same
 //! again, where that is harmless), then decide (S11). Rules are those of [`crate::core::transitions`].
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::error::PortResult;
 use crate::core::chunk::{
-    ChunkRange, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome, Release, ReleaseOutcome,
+    ChunkRange, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome, GivenUp, Release,
+    ReleaseOutcome,
 };
-use crate::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
-use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
+use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
+use crate::core::job::{
+    Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
+};
 use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
 use crate::core::spec::{JobSpec, Limits};
@@ -175,4 +180,23 @@ pub trait Ledger: Send + Sync {
 
     /// Ends a job under a finisher's epoch (I6).
     async fn end_job(&self, job_id: &JobId, epoch: Epoch, end: &End) -> PortResult<EndOutcome>;
+
+    // Control: what people and the sweep ask for beside the flow.
+
+    /// Quarantines an open chunk that nobody holds, without a claim, and moves the counters in the same transaction. An
+    /// unknown chunk of a known job, or one of another generation, is `JobOver`. Harmless to say again.
+    async fn give_up_chunk(&self, key: &ChunkKey, reason: &str) -> PortResult<GivenUp>;
+
+    /// Has a job whose generation `ended` has ended go on in the next one, under the rules of
+    /// [`crate::core::transitions::generation`]: committed chunks without failed rows are carried over, all else is done
+    /// again. `lost`: committed chunks whose files are gone, which are done anew as a whole.
+    ///
+    /// Chunks are written in pages before the job itself changes: killed halfway, nothing has changed, and saying it again
+    /// does all of it. Said again after it was done, it answers `NotThis` and changes nothing.
+    async fn new_generation(
+        &self,
+        job_id: &JobId,
+        ended: Generation,
+        lost: &BTreeSet<ChunkNo>,
+    ) -> PortResult<NewGeneration>;
 }

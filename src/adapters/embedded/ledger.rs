@@ -1,15 +1,19 @@
 //! [`Ledger`] over a [`Store`]: load, apply a rule of the core, keep, in one transaction.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::access::{EmbeddedLedger, key_of, known_job, over};
 use super::store::Store;
 use crate::core::chunk::{
-    ChunkRange, ChunkRecord, ChunkStatus, Claim, ClaimOutcome, Commit, CommitOutcome, Release,
-    ReleaseOutcome,
+    ChunkRange, ChunkRecord, ChunkStatus, Claim, ClaimOutcome, Commit, CommitOutcome, GivenUp,
+    Release, ReleaseOutcome,
 };
-use crate::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
-use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
+use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
+use crate::core::job::{
+    Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
+};
 use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
 use crate::core::spec::{JobSpec, Limits};
@@ -346,5 +350,24 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
             job_rules::end(job, epoch, &end, now_ms)
         })
         .await
+    }
+
+    async fn give_up_chunk(&self, key: &ChunkKey, reason: &str) -> PortResult<GivenUp> {
+        let reason = reason.to_string();
+        let given_up = self
+            .with_chunk(key, move |job, chunk, now_ms| {
+                chunk_rules::give_up(job, chunk, &reason, now_ms)
+            })
+            .await?;
+        Ok(given_up.unwrap_or(GivenUp::JobOver))
+    }
+
+    async fn new_generation(
+        &self,
+        job_id: &JobId,
+        ended: Generation,
+        lost: &BTreeSet<ChunkNo>,
+    ) -> PortResult<NewGeneration> {
+        self.begin_generation(job_id, ended, lost).await
     }
 }

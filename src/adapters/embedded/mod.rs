@@ -1,6 +1,7 @@
 //! The ledger of one process, over any transactional store: the rules are the core's, a store only loads and keeps.
 
 mod access;
+mod generation;
 mod ledger;
 mod store;
 

@@ -1,6 +1,6 @@
 //! A store in memory, and a ledger around any ledger whose answers get lost, late or stalled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -8,10 +8,13 @@ use async_trait::async_trait;
 use super::chaos::Chaos;
 use crate::adapters::embedded::{Store, Tx, Work};
 use crate::core::chunk::{
-    ChunkRange, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome, Release, ReleaseOutcome,
+    ChunkRange, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome, GivenUp, Release,
+    ReleaseOutcome,
 };
 use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
-use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
+use crate::core::job::{
+    Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
+};
 use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
 use crate::core::spec::{JobSpec, Limits};
@@ -196,4 +199,8 @@ troubled! {
     elect_finisher(job_id: &JobId, owner: &str, lease_ms: u64) -> Election;
     renew_finisher(job_id: &JobId, epoch: Epoch, lease_ms: u64) -> Held;
     end_job(job_id: &JobId, epoch: Epoch, end: &End) -> EndOutcome;
+    live_jobs() -> Vec<JobRecord>;
+    ended_jobs(state: &str, max: usize) -> Vec<JobRecord>;
+    give_up_chunk(key: &ChunkKey, reason: &str) -> GivenUp;
+    new_generation(job_id: &JobId, ended: Generation, lost: &BTreeSet<ChunkNo>) -> NewGeneration;
 }

@@ -7,6 +7,7 @@ pub mod answers;
 pub mod blobs;
 pub mod chaos;
 pub mod clock;
+mod dead_letters;
 pub mod ledger;
 pub mod model;
 pub mod queue;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::chaos::Chaos;
+use super::dead_letters::DeadLetters;
 use crate::ports::Clock;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::queue::{
@@ -27,26 +28,28 @@ pub struct QueueSetup {
 pub const MAX_HIDDEN: Duration = Duration::from_secs(12 * 3600);
 
 #[derive(Debug, Clone)]
-struct Held {
-    message_id: String,
-    body: String,
-    sent_ms: u64,
-    visible_ms: u64,
-    receive_count: u32,
-    receipt: Option<String>,
-    received_ms: u64,
+pub(super) struct Held {
+    pub(super) message_id: String,
+    pub(super) body: String,
+    pub(super) sent_ms: u64,
+    pub(super) visible_ms: u64,
+    pub(super) receive_count: u32,
+    pub(super) receipt: Option<String>,
+    pub(super) received_ms: u64,
+    /// Of a dead letter that was buried.
+    pub(super) reason: Option<String>,
 }
 
 #[derive(Default)]
 struct State {
     next: u64,
     messages: BTreeMap<u64, Held>,
-    dead: Vec<Held>,
 }
 
 /// A queue in memory.
 pub struct MemoryQueue {
     state: Mutex<State>,
+    dead: Arc<DeadLetters>,
     clock: Arc<dyn Clock>,
     chaos: Arc<Chaos>,
     setup: QueueSetup,
@@ -57,8 +60,10 @@ impl MemoryQueue {
     /// An empty queue.
     pub fn new(clock: Arc<dyn Clock>, chaos: Arc<Chaos>, setup: QueueSetup) -> MemoryQueue {
         let arrived = tokio::sync::Notify::new();
+        let dead = DeadLetters::new(clock.clone(), chaos.clone(), setup.visibility);
         MemoryQueue {
             state: Mutex::default(),
+            dead: Arc::new(dead),
             clock,
             chaos,
             setup,
@@ -74,8 +79,7 @@ impl MemoryQueue {
 
     /// Bodies of dead letters.
     pub fn dead_bodies(&self) -> Vec<String> {
-        let state = self.state.lock().expect("no panic while held");
-        state.dead.iter().map(|m| m.body.clone()).collect()
+        self.dead.bodies()
     }
 
     fn insert(&self, state: &mut State, entry: &Outgoing, now_ms: u64) {
@@ -91,6 +95,7 @@ impl MemoryQueue {
                 receive_count: 0,
                 receipt: None,
                 received_ms: 0,
+                reason: None,
             },
         );
     }
@@ -126,7 +131,7 @@ impl MemoryQueue {
                     .remove(&number)
                     .expect("it was just looked at");
                 self.chaos.saw("dead_letter");
-                state.dead.push(message);
+                self.dead.push(message);
                 continue;
             }
             let receipt = format!("r{:016x}", self.clock.random());
@@ -300,7 +305,7 @@ impl Queue for MemoryQueue {
         let now_ms = self.clock.now_ms();
         let state = self.state.lock().expect("no panic while held");
         let mut depth = Depth {
-            dead: state.dead.len() as u64,
+            dead: self.dead.count(),
             ..Depth::default()
         };
         for message in state.messages.values() {
@@ -311,6 +316,25 @@ impl Queue for MemoryQueue {
             }
         }
         Ok(depth)
+    }
+
+    async fn bury(&self, message: &Received, reason: &str) -> PortResult<()> {
+        self.chaos.before("bury").await?;
+        self.with_receipt(&message.receipt, |state, number| {
+            let held = state
+                .messages
+                .remove(&number)
+                .expect("it was just looked at");
+            self.dead.push(Held {
+                reason: Some(reason.to_string()),
+                ..held
+            });
+        });
+        self.chaos.after("bury", Ok(()))
+    }
+
+    fn dead_letters(&self) -> Option<Arc<dyn Queue>> {
+        Some(self.dead.clone())
     }
 
     fn visibility(&self) -> Duration {

@@ -2,8 +2,8 @@
 
 use super::budget::{lose_calls, spend};
 use crate::core::chunk::{
-    ChunkLimits, ChunkRecord, ChunkStatus, Claim, ClaimOutcome, Commit, CommitOutcome, Lease,
-    Release, ReleaseOutcome,
+    ChunkLimits, ChunkRecord, ChunkStatus, Claim, ClaimOutcome, Commit, CommitOutcome, GivenUp,
+    Lease, Release, ReleaseOutcome,
 };
 use crate::core::ids::{ChunkKey, RowNo};
 use crate::core::job::{Counters, JobRecord};
@@ -82,6 +82,7 @@ fn granted(job: &JobRecord, chunk: &ChunkRecord, until_ms: u64, limits: &ChunkLi
         failed_attempts: chunk.failed_attempts,
         isolated: chunk.isolation.is_some(),
         poisoned_rows: poisoned(chunk, limits),
+        previous: chunk.previous.clone(),
     }
 }
 
@@ -312,9 +313,8 @@ fn unpark(counters: &mut Counters, chunk: &mut ChunkRecord) {
 
 fn set_quarantined(counters: &mut Counters, chunk: &mut ChunkRecord, reason: String) {
     unpark(counters, chunk);
-    let rows = u64::from(chunk.range.rows);
     counters.quarantined += 1;
-    counters.tally += quarantine_tally(rows, chunk.lost_calls);
+    counters.tally += given_up_tally(chunk);
     chunk.status = ChunkStatus::Quarantined { reason };
 }
 
@@ -326,6 +326,45 @@ pub fn quarantine_tally(rows: u64, lost_calls: u64) -> Tally {
         possibly_twice_paid_calls: lost_calls,
         ..Tally::default()
     }
+}
+
+/// What a chunk adds to the job's counters when it is given up: all its rows fail, but for those that an earlier
+/// generation committed, which stay as they were.
+pub fn given_up_tally(chunk: &ChunkRecord) -> Tally {
+    match &chunk.previous {
+        Some(previous) => Tally {
+            possibly_twice_paid_calls: chunk.lost_calls,
+            ..previous.tally
+        },
+        None => quarantine_tally(u64::from(chunk.range.rows), chunk.lost_calls),
+    }
+}
+
+/// Gives up a chunk that nobody holds, without a claim: its message came too often without the chunk getting done.
+///
+/// A claim that ran out counts as abandoned, as in [`claim`]. A paused job's chunk is parked instead: a pause is no fault
+/// of its chunks (S16).
+pub fn give_up(job: &mut JobRecord, chunk: &mut ChunkRecord, reason: &str, now_ms: u64) -> GivenUp {
+    if chunk.status.is_final() {
+        return GivenUp::Final;
+    }
+    if !job.is_live() {
+        return GivenUp::JobOver;
+    }
+    let is_held = |lease: &Lease| lease.until_ms > now_ms;
+    if chunk.lease.as_ref().is_some_and(is_held) {
+        return GivenUp::Held;
+    }
+    if chunk.lease.take().is_some() {
+        abandon(&mut job.counters, chunk);
+    }
+    chunk.touched_ms = now_ms;
+    if job.paused.is_some() || chunk.status == ChunkStatus::Parked {
+        set_parked(&mut job.counters, chunk);
+        return GivenUp::Parked;
+    }
+    set_quarantined(&mut job.counters, chunk, reason.to_string());
+    GivenUp::Yes
 }
 
 #[cfg(test)]

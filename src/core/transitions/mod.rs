@@ -3,4 +3,5 @@
 
 pub mod budget;
 pub mod chunk;
+pub mod generation;
 pub mod job;

@@ -4,6 +4,7 @@
 //! (S27). One connection per file, used on the runtime's threads for blocking work.
 
 mod answers;
+mod dead_letters;
 mod queue;
 mod store;
 

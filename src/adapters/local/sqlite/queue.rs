@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::dead_letters::DeadLetters;
 use super::{Db, sql};
 use crate::adapters::memory::queue::{MAX_HIDDEN, QueueSetup, check_batch, hidden_too_long};
 use crate::ports::Clock;
@@ -36,6 +37,10 @@ impl SqliteQueue {
         CREATE TABLE IF NOT EXISTS dead_letters (
             number INTEGER PRIMARY KEY, queue TEXT NOT NULL, message_id TEXT NOT NULL, body TEXT NOT NULL,
             group_id TEXT NOT NULL, sent_ms INTEGER NOT NULL, receive_count INTEGER NOT NULL
+        );
+        CREATE TABLE IF NOT EXISTS dead_letter_notes (
+            number INTEGER PRIMARY KEY, reason TEXT, receipt TEXT UNIQUE, visible_ms INTEGER NOT NULL DEFAULT 0,
+            received_ms INTEGER NOT NULL DEFAULT 0
         )";
 
     /// The queue `name` in an open database that has the schema.
@@ -231,6 +236,33 @@ impl Queue for SqliteQueue {
                 Ok(receipts.iter().map(|_| Ok(())).collect())
             })
             .await
+    }
+
+    async fn bury(&self, message: &Received, reason: &str) -> PortResult<()> {
+        let (receipt, reason) = (message.receipt.0.clone(), reason.to_string());
+        self.db
+            .write(move |tx| {
+                let bury = "INSERT INTO dead_letters (queue, message_id, body, group_id, sent_ms, receive_count)
+                            SELECT queue, message_id, body, group_id, sent_ms, receive_count FROM messages
+                            WHERE receipt = ?1";
+                if sql("bury", tx.execute(bury, [&receipt]))? == 0 {
+                    return Ok(());
+                }
+                let note = "INSERT INTO dead_letter_notes (number, reason) VALUES (last_insert_rowid(), ?1)";
+                sql("bury", tx.execute(note, [&reason]))?;
+                let remove = "DELETE FROM messages WHERE receipt = ?1";
+                sql("bury", tx.execute(remove, [&receipt])).map(drop)
+            })
+            .await
+    }
+
+    fn dead_letters(&self) -> Option<Arc<dyn Queue>> {
+        Some(Arc::new(DeadLetters {
+            db: self.db.clone(),
+            name: self.name,
+            clock: self.clock.clone(),
+            setup: self.setup,
+        }))
     }
 
     async fn depth(&self) -> PortResult<Depth> {
