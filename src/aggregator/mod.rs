@@ -3,6 +3,7 @@
 //! It learns of progress from the done queue; what that queue loses, the sweep finds (I4). A job always ends, also
 //! when every process that touched it died (S14).
 
+mod dead_letters;
 mod finish;
 mod sweep;
 
@@ -65,12 +66,17 @@ pub struct AggregatorSetup {
 pub struct Aggregator {
     ports: AggregatorPorts,
     setup: AggregatorSetup,
+    told: dead_letters::Told,
 }
 
 impl Aggregator {
     /// An aggregator.
     pub fn new(ports: AggregatorPorts, setup: AggregatorSetup) -> Aggregator {
-        Aggregator { ports, setup }
+        Aggregator {
+            ports,
+            setup,
+            told: dead_letters::Told::default(),
+        }
     }
 
     /// Has a job go on or end, as far as it can.

@@ -26,8 +26,11 @@ impl Aggregator {
         }
     }
 
-    /// Looks once at every job that has not ended.
+    /// Looks once at every job that has not ended, and at the dead letters of the chunk queue.
     pub async fn sweep(&self) -> PortResult<()> {
+        if let Err(error) = self.drain_dead_letters().await {
+            tracing::warn!(%error, "dead letters not looked through; the next sweep goes on");
+        }
         let ledger = &self.ports.ledger;
         let jobs = retry(&*self.ports.clock, Backoff::STORAGE, || ledger.live_jobs()).await?;
         for job in &jobs {

@@ -151,6 +151,7 @@ fn facts(summary: &Summary) -> Markup {
             "Calls possibly paid twice",
             summary.possibly_twice_paid_calls.to_string(),
         ),
+        ("Retries of what failed", summary.generation.to_string()),
         ("Started", summary.started.clone()),
         ("Ended", summary.ended.clone()),
         ("Annexa", summary.annexa_version.clone()),

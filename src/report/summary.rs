@@ -22,6 +22,9 @@ pub struct Summary {
     pub schema_version: u32,
     /// The job.
     pub job_id: String,
+    /// 0 for the first pass; raised by each retry of what failed. Counts and costs are of all passes together.
+    #[serde(default)]
+    pub generation: u32,
     /// COMPLETED, COMPLETED_WITH_ERRORS, FAILED or CANCELLED.
     pub status: String,
     /// Why, for a job that failed.
@@ -170,6 +173,7 @@ impl Summary {
         Summary {
             schema_version: 1,
             job_id: job.job_id.to_string(),
+            generation: job.generation,
             status: end.name().to_string(),
             reason,
             partial: job.stopping.is_some(),

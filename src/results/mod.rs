@@ -2,7 +2,9 @@
 //! quarantined chunks with it, so that both look the same (DESIGN §6, Outputs).
 
 mod columns;
+mod previous;
 mod row;
 
 pub use columns::ResultColumns;
+pub use previous::PreviousRows;
 pub use row::{ChunkWriter, ResultRow, header_bytes};

@@ -175,6 +175,16 @@ impl<'c> ChunkWriter<'c> {
         self.count(result);
     }
 
+    /// Appends a row of an earlier chunk file as it stands there, with its end of line. It is not counted here.
+    pub fn keep(&mut self, line: &[u8]) {
+        let written = std::mem::replace(&mut self.csv, csv::Writer::from_writer(Vec::new()));
+        let mut bytes = written
+            .into_inner()
+            .expect("a buffer in memory can be flushed");
+        bytes.extend_from_slice(line);
+        self.csv = csv::WriterBuilder::new().from_writer(bytes);
+    }
+
     fn suggestions(&mut self, list: &[Suggestion]) {
         let Some((primary, supporting)) = list.split_first() else {
             for _ in 0..7 {

@@ -9,13 +9,15 @@ use super::context::JobContext;
 use crate::coding::text::prepare;
 use crate::core::answer::AnswerKey;
 use crate::core::chunk::{Claim, Commit};
+use crate::core::identity::sha256_hex;
 use crate::core::outcome::{AnsweredBy, Outcome, ReviewReason};
 use crate::core::problem::Problem;
+use crate::core::spec::BlobRef;
 use crate::core::tally::Tally;
-use crate::ports::error::{PortError, PortResult};
+use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
 use crate::records::{Row, RowFlag, read_chunk};
-use crate::results::{ChunkWriter, ResultRow};
+use crate::results::{ChunkWriter, PreviousRows, ResultRow};
 
 impl Worker {
     /// From the claim to the commit. Errors say by their class what becomes of the claim.
@@ -27,11 +29,12 @@ impl Worker {
             .get(&self.ports, &self.lanes, &claim.key.job_id)
             .await?;
         let rows = self.read_rows(claim, &context).await?;
+        let previous = self.read_previous(claim, &context).await?;
         let mut results: Vec<ResultRow> = rows
             .iter()
             .map(|row| before_asking(row, &context))
             .collect();
-        let groups = self.groups(claim, &rows, &mut results, &context);
+        let groups = self.groups(claim, &rows, &previous, &mut results, &context);
 
         let mut calls = Tally::default();
         let Some(answers) = self
@@ -61,11 +64,15 @@ impl Worker {
         )
         .with_price_known(info.price.is_some());
         for (row, result) in rows.iter().zip(&results) {
-            writer.write(&row.fields, result);
+            match previous.line(row.number) {
+                Some(line) => writer.keep(line),
+                None => writer.write(&row.fields, result),
+            }
         }
         let (bytes, sha256, rows_tally) = writer.finish();
         let mut tally = rows_tally;
         tally += calls;
+        tally += previous.tally();
 
         // I3: the name carries the epoch, so a zombie writes beside and never over.
         let key = &claim.key;
@@ -106,11 +113,42 @@ impl Worker {
             .map_err(|error| PortError::permanent_job(error.to_string()))
     }
 
-    /// Rows with a text to ask for, equal texts together, in order of first appearance. Poisoned rows fail here.
+    /// The rows that an earlier generation has answered; none in the first one.
+    async fn read_previous(&self, claim: &Claim, context: &JobContext) -> PortResult<PreviousRows> {
+        let Some(commit) = &claim.previous else {
+            return Ok(PreviousRows::default());
+        };
+        let blob = BlobRef::new(&context.spec.output_bucket, &commit.blob_key);
+        let unusable = |what: String| {
+            PortError::permanent_job(format!(
+                "{what}; remove {blob} and retry the job: then all rows of chunk {} are done anew",
+                claim.key.chunk
+            ))
+        };
+        let read = retry(&*self.ports.clock, Backoff::STORAGE, || {
+            self.ports.blobs.get_range(&blob, 0, u64::MAX, None)
+        });
+        let bytes = match read.await {
+            Err(error) if error.class == ErrorClass::PermanentJob => {
+                return Err(unusable(error.what));
+            }
+            read => read?,
+        };
+        if sha256_hex(&bytes) != commit.sha256 {
+            return Err(unusable(format!(
+                "{blob} is not what was committed: it was changed or damaged"
+            )));
+        }
+        PreviousRows::read(bytes, &context.columns, &commit.tally).map_err(unusable)
+    }
+
+    /// Rows with a text to ask for, equal texts together, in order of first appearance. Poisoned rows fail here, and rows
+    /// that were answered before are left out.
     fn groups<'r>(
         &self,
         claim: &Claim,
         rows: &'r [Row],
+        previous: &PreviousRows,
         results: &mut [ResultRow],
         context: &JobContext,
     ) -> Vec<Group<'r>> {
@@ -118,7 +156,7 @@ impl Worker {
         let mut known: BTreeMap<AnswerKey, usize> = BTreeMap::new();
         for (index, row) in rows.iter().enumerate() {
             let result = &mut results[index];
-            if row.fault.is_some() {
+            if row.fault.is_some() || previous.line(row.number).is_some() {
                 continue;
             }
             let prepared = prepare(row.text(&context.plan.layout), context.spec.max_text_chars);

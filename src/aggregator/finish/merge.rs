@@ -8,6 +8,8 @@ use crate::core::identity::{hex, sha256_hex};
 use crate::core::job::JobRecord;
 use crate::core::plan::Plan;
 use crate::core::spec::BlobRef;
+use crate::core::tally::Tally;
+use crate::core::transitions::generation::published_name;
 use crate::ports::blobs::BlobWriter;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
@@ -28,6 +30,8 @@ pub(super) struct Merged {
     pub(super) stats: Stats,
     pub(super) outputs: Vec<ManifestEntry>,
     pub(super) chunks: Vec<ManifestEntry>,
+    /// What earlier generations committed of chunks that a stopped one did not get to: shown, and in no counter yet.
+    pub(super) unfinished: Tally,
 }
 
 pub(super) async fn merge(
@@ -44,6 +48,7 @@ pub(super) async fn merge(
     let mut failures = Output::begin(ports, job, format!("failures{suffix}"), &header).await?;
     let mut stats = StatsReader::new(&columns);
     let mut chunks = Vec::new();
+    let mut unfinished = Tally::default();
     let mut from = 0;
     loop {
         let page = retry(&*ports.clock, Backoff::STORAGE, || {
@@ -68,6 +73,9 @@ pub(super) async fn merge(
             results.flush_if_full().await?;
             failures.flush_if_full().await?;
             chunks.extend(entry);
+            if let (false, Some(previous)) = (chunk.status.is_final(), &chunk.previous) {
+                unfinished += previous.tally;
+            }
         }
     }
     let outputs = vec![results.complete().await?, failures.complete().await?];
@@ -75,6 +83,7 @@ pub(super) async fn merge(
         stats: stats.finish(),
         outputs,
         chunks,
+        unfinished,
     })
 }
 
@@ -89,8 +98,14 @@ async fn rows_of(
     chunk: &ChunkRecord,
 ) -> PortResult<Option<(Vec<u8>, Option<ManifestEntry>)>> {
     let is_partial = job.stopping.is_some();
-    match &chunk.status {
-        ChunkStatus::Committed(commit) => match publish(ports, job, chunk, commit).await {
+    let shown = match &chunk.status {
+        ChunkStatus::Committed(commit) => Some(commit),
+        // What an earlier generation committed of it stands.
+        ChunkStatus::Quarantined { .. } => chunk.previous.as_ref(),
+        ChunkStatus::Open | ChunkStatus::Parked => chunk.previous.as_ref().filter(|_| is_partial),
+    };
+    if let Some(commit) = shown {
+        return match publish(ports, job, chunk, commit).await {
             Ok((csv, entry)) => Ok(Some((csv, Some(entry)))),
             // A stopped job shows what can be shown.
             Err(error) if is_partial && !error.is_retryable() => {
@@ -98,7 +113,9 @@ async fn rows_of(
                 Ok(None)
             }
             Err(error) => Err(error),
-        },
+        };
+    }
+    match &chunk.status {
         ChunkStatus::Quarantined { reason } => {
             let csv = quarantined_rows(ports, plan, terms, columns, chunk, reason).await;
             match csv {
@@ -107,15 +124,15 @@ async fn rows_of(
                 Err(error) => Err(error),
             }
         }
-        ChunkStatus::Open | ChunkStatus::Parked if is_partial => Ok(None),
-        ChunkStatus::Open | ChunkStatus::Parked => Err(PortError::bug(format!(
+        _ if is_partial => Ok(None),
+        _ => Err(PortError::bug(format!(
             "chunk {} is neither committed nor quarantined in a job that is done",
             chunk.range.chunk
         ))),
     }
 }
 
-/// Checks a committed chunk against its commit and gives it its final name.
+/// Checks a committed chunk against its commit and gives it its final name, if an earlier generation has not.
 async fn publish(
     ports: &AggregatorPorts,
     job: &JobRecord,
@@ -134,9 +151,11 @@ async fn publish(
             chunk.range.chunk
         )));
     }
-    let name = format!("chunks/{:08}.csv", chunk.range.chunk);
+    let name = published_name(&job.spec, job.generation, chunk.range.chunk, commit);
     let to = job.spec.output(&name);
-    retry(clock, Backoff::STORAGE, || ports.blobs.copy(&work, &to)).await?;
+    if to != work {
+        retry(clock, Backoff::STORAGE, || ports.blobs.copy(&work, &to)).await?;
+    }
     Ok((
         csv,
         ManifestEntry {

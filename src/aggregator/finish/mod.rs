@@ -1,11 +1,15 @@
 //! Writing a job's outputs. They are a function of the frozen ledger and the chunk files and of nothing else (times
 //! too come from the ledger), so that whoever is elected, however often, writes the same bytes (I6).
 
+mod before;
 mod merge;
 
 use crate::core::identity::sha256_hex;
-use crate::core::job::JobRecord;
+use crate::core::ids::Generation;
+use crate::core::job::{End, JobRecord};
 use crate::core::spec::BlobRef;
+use crate::core::transitions::generation::WORK_PREFIX;
+use crate::core::transitions::job::verdict;
 use crate::jobs;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
@@ -23,6 +27,7 @@ pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> P
         Err(error) if job.stopping.is_some() && !error.is_retryable() => TermTable::builtin(),
         terms => terms?,
     };
+    before::keep(ports, job).await?;
     let merged = match &job.plan {
         Some(plan) => merge::merge(ports, job, plan, &terms).await?,
         // Stopped before there was a plan: nothing but the reason can be said.
@@ -33,7 +38,9 @@ pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> P
         .open(&job.spec, &terms)
         .ok()
         .and_then(|model| model.info().price);
-    let summary = Summary::new(job, &merged.stats, price, &terms);
+    let mut counted = job.clone();
+    counted.counters.tally += merged.unfinished;
+    let summary = Summary::new(&counted, &merged.stats, price, &terms);
     summary.check(job, &merged.stats).map_err(|broken| {
         PortError::bug(format!(
             "{broken}; nothing is published as complete before it balances"
@@ -68,7 +75,7 @@ pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> P
     let mut manifest_json = json(serde_json::to_vec_pretty(&manifest))?;
     manifest_json.push(b'\n');
     put(ports, job, "manifest.json", &manifest_json).await?;
-    Ok(())
+    before::remove_outdated(ports, job).await
 }
 
 /// Length of the input; 0 where it is gone (then the job says so elsewhere).
@@ -101,8 +108,20 @@ async fn put(
 }
 
 /// Removes the workers' files of an ended job. What cannot be removed is only in the way.
+///
+/// Files of a later generation stay: it may have begun already. The staged copy of the input goes only with a job that no
+/// generation can follow; a retry reads its rows from there.
 pub async fn clean_up(ports: &AggregatorPorts, job: &JobRecord) {
-    let prefix = job.spec.output("_work/");
+    let prefix = job.spec.output(WORK_PREFIX);
+    let is_complete = verdict(job) == End::Completed;
+    let is_leftover = |key: &String| {
+        let name = key.strip_prefix(&prefix.key).unwrap_or(key);
+        let generation = name.strip_prefix('g').and_then(|rest| rest.split_once('/'));
+        match generation.and_then(|(number, _)| number.parse::<Generation>().ok()) {
+            Some(generation) => generation <= job.generation,
+            None => is_complete,
+        }
+    };
     let keys = match ports.blobs.list(&prefix.bucket, &prefix.key).await {
         Ok(keys) => keys,
         Err(error) => {
@@ -110,7 +129,7 @@ pub async fn clean_up(ports: &AggregatorPorts, job: &JobRecord) {
             return;
         }
     };
-    for key in keys {
+    for key in keys.into_iter().filter(is_leftover) {
         let blob = BlobRef::new(&prefix.bucket, key);
         if let Err(error) = ports.blobs.delete(&blob).await {
             tracing::warn!(job = %job.job_id, %blob, %error, "work file not removed");
