@@ -16,8 +16,10 @@ use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use crate::core::job::{
     Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
 };
+use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
+use crate::core::prefix::{PrefixUse, PrefixWarm};
 use crate::core::spec::{JobSpec, Limits};
 
 /// Answer to [`Ledger::create_job`].
@@ -141,6 +143,23 @@ pub trait Ledger: Send + Sync {
         reserved: NanoUsd,
         spent: NanoUsd,
     ) -> PortResult<Held>;
+
+    /// Asks for a worker's part of a lane that the fleet shares: a lease on a rate, within what others have (I9). Said
+    /// again with the same number, its news counts once. A worker that has nothing to do does not ask. A lane is made by the
+    /// first who asks; names are the callers' affair (a lane of a service, `job/` and a job's id).
+    async fn lane_reserve(&self, lane: &str, worker: &str, ask: &LaneAsk) -> PortResult<LaneShare>;
+
+    /// Tells of a worker's calls without asking for more: it leaves the lane, or the whole lane has to pause. Saying the
+    /// same again is harmless.
+    async fn lane_report(&self, lane: &str, worker: &str, report: &LaneReport) -> PortResult<()>;
+
+    /// Asks how the prompt prefix `key` stands; the first to ask leads for `lead_ms`. Harmless to say again. Not asked
+    /// for each call: a worker remembers what it was told.
+    async fn prefix_warm(&self, key: &str, owner: &str, lead_ms: u64) -> PortResult<PrefixWarm>;
+
+    /// Says what a call found out about a prefix: after it led, and now and then while the prefix is in use. Harmless to
+    /// say again.
+    async fn prefix_used(&self, key: &str, what: &PrefixUse) -> PortResult<()>;
 
     /// Sets an isolated chunk's cursor.
     async fn set_cursor(&self, claim: &Claim, row: Option<RowNo>) -> PortResult<Held>;

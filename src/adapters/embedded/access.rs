@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use super::store::{Store, Tx};
 use crate::core::chunk::{ChunkLimits, ChunkRecord, Claim};
 use crate::core::ids::{ChunkKey, ChunkNo, JobId};
@@ -90,6 +92,36 @@ impl<S: Store> EmbeddedLedger<S> {
                     tx.put_job(&job)?;
                 }
                 Ok(Some(result))
+            }))
+            .await
+    }
+
+    /// Changes what is shared under a key; new, it is the default.
+    pub(super) async fn with_shared<T, R>(
+        &self,
+        key: String,
+        change: impl FnOnce(&mut T, u64) -> R + Send + 'static,
+    ) -> PortResult<R>
+    where
+        T: Clone + Default + PartialEq + Serialize + DeserializeOwned,
+        R: Send + 'static,
+    {
+        let now_ms = self.clock.now_ms();
+        self.store
+            .transact(Box::new(move |tx| {
+                let unreadable =
+                    |error| PortError::bug(format!("the record of {key} cannot be read: {error}"));
+                let known: Option<T> = tx
+                    .shared(&key)?
+                    .map(|text| serde_json::from_str(&text).map_err(unreadable))
+                    .transpose()?;
+                let mut record = known.clone().unwrap_or_default();
+                let result = change(&mut record, now_ms);
+                if known.as_ref() != Some(&record) {
+                    let text = serde_json::to_string(&record).map_err(unreadable)?;
+                    tx.put_shared(&key, &text)?;
+                }
+                Ok(result)
             }))
             .await
     }

@@ -14,10 +14,15 @@ use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use crate::core::job::{
     Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
 };
+use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
+use crate::core::prefix::{PrefixUse, PrefixWarm};
 use crate::core::spec::{JobSpec, Limits};
-use crate::core::transitions::{budget as budget_rules, chunk as chunk_rules, job as job_rules};
+use crate::core::transitions::{
+    budget as budget_rules, chunk as chunk_rules, job as job_rules, lane as lane_rules,
+    prefix as prefix_rules,
+};
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::ledger::{Created, Held, Ledger};
 
@@ -252,6 +257,38 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
     ) -> PortResult<Held> {
         self.held(claim, move |job, chunk, claim, _| {
             budget_rules::budget_settle(&mut job.counters, chunk, claim, reserved, spent)
+        })
+        .await
+    }
+
+    async fn lane_reserve(&self, lane: &str, worker: &str, ask: &LaneAsk) -> PortResult<LaneShare> {
+        let (worker, ask) = (worker.to_string(), *ask);
+        self.with_shared(format!("lane {lane}"), move |record, now_ms| {
+            lane_rules::reserve(record, &worker, &ask, now_ms)
+        })
+        .await
+    }
+
+    async fn lane_report(&self, lane: &str, worker: &str, report: &LaneReport) -> PortResult<()> {
+        let (worker, report) = (worker.to_string(), *report);
+        self.with_shared(format!("lane {lane}"), move |record, now_ms| {
+            lane_rules::report(record, &worker, &report, now_ms);
+        })
+        .await
+    }
+
+    async fn prefix_warm(&self, key: &str, owner: &str, lead_ms: u64) -> PortResult<PrefixWarm> {
+        let owner = owner.to_string();
+        self.with_shared(format!("prefix {key}"), move |record, now_ms| {
+            prefix_rules::warm(record, &owner, lead_ms, now_ms)
+        })
+        .await
+    }
+
+    async fn prefix_used(&self, key: &str, what: &PrefixUse) -> PortResult<()> {
+        let what = what.clone();
+        self.with_shared(format!("prefix {key}"), move |record, now_ms| {
+            prefix_rules::used(record, &what, now_ms);
         })
         .await
     }

@@ -37,6 +37,10 @@ pub trait Tx {
         touched_upto_ms: u64,
         max: u32,
     ) -> PortResult<Vec<ChunkRecord>>;
+    /// What is shared under a key (a lane, a prefix), as JSON.
+    fn shared(&mut self, key: &str) -> PortResult<Option<String>>;
+    /// Keeps what is shared under a key.
+    fn put_shared(&mut self, key: &str, record: &str) -> PortResult<()>;
 }
 
 /// The work of one transaction.

@@ -15,8 +15,10 @@ use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use crate::core::job::{
     Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
 };
+use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
+use crate::core::prefix::{PrefixUse, PrefixWarm};
 use crate::core::spec::{JobSpec, Limits};
 use crate::ports::Ledger;
 use crate::ports::error::PortResult;
@@ -26,6 +28,7 @@ use crate::ports::ledger::{Created, Held};
 struct State {
     jobs: BTreeMap<JobId, JobRecord>,
     chunks: BTreeMap<ChunkKey, ChunkRecord>,
+    shared: BTreeMap<String, String>,
 }
 
 /// A store in memory.
@@ -37,6 +40,7 @@ struct MemoryTx<'s> {
     state: &'s State,
     jobs: BTreeMap<JobId, JobRecord>,
     chunks: BTreeMap<ChunkKey, ChunkRecord>,
+    shared: BTreeMap<String, String>,
 }
 
 impl MemoryTx<'_> {
@@ -124,6 +128,16 @@ impl Tx for MemoryTx<'_> {
             .take(max as usize)
             .collect())
     }
+
+    fn shared(&mut self, key: &str) -> PortResult<Option<String>> {
+        let staged = self.shared.get(key);
+        Ok(staged.or_else(|| self.state.shared.get(key)).cloned())
+    }
+
+    fn put_shared(&mut self, key: &str, record: &str) -> PortResult<()> {
+        self.shared.insert(key.to_string(), record.to_string());
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -134,11 +148,13 @@ impl Store for MemoryStore {
             state: &state,
             jobs: BTreeMap::new(),
             chunks: BTreeMap::new(),
+            shared: BTreeMap::new(),
         };
         let result = work(&mut tx)?;
-        let (jobs, chunks) = (tx.jobs, tx.chunks);
+        let (jobs, chunks, shared) = (tx.jobs, tx.chunks, tx.shared);
         state.jobs.extend(jobs);
         state.chunks.extend(chunks);
+        state.shared.extend(shared);
         Ok(result)
     }
 }
@@ -174,6 +190,8 @@ troubled! {
     create_job(job_id: &JobId, spec: &JobSpec) -> Created;
     job(job_id: &JobId) -> Option<JobRecord>;
     list_jobs() -> Vec<JobRecord>;
+    live_jobs() -> Vec<JobRecord>;
+    ended_jobs(state: &str, max: usize) -> Vec<JobRecord>;
     freeze_plan(job_id: &JobId, plan: &Plan) -> Plan;
     put_ranges(job_id: &JobId, ranges: &[ChunkRange]) -> ();
     split_complete(job_id: &JobId, totals: &SplitTotals) -> ();
@@ -188,6 +206,10 @@ troubled! {
     calls_settled(claim: &Claim, calls: u64) -> Held;
     budget_reserve(claim: &Claim, amount: NanoUsd) -> Reserved;
     budget_settle(claim: &Claim, reserved: NanoUsd, spent: NanoUsd) -> Held;
+    lane_reserve(lane: &str, worker: &str, ask: &LaneAsk) -> LaneShare;
+    lane_report(lane: &str, worker: &str, report: &LaneReport) -> ();
+    prefix_warm(key: &str, owner: &str, lead_ms: u64) -> PrefixWarm;
+    prefix_used(key: &str, what: &PrefixUse) -> ();
     set_cursor(claim: &Claim, row: Option<RowNo>) -> Held;
     commit_chunk(claim: &Claim, commit: &Commit) -> CommitOutcome;
     quarantine_chunk(claim: &Claim, reason: &str) -> Held;
@@ -199,8 +221,6 @@ troubled! {
     elect_finisher(job_id: &JobId, owner: &str, lease_ms: u64) -> Election;
     renew_finisher(job_id: &JobId, epoch: Epoch, lease_ms: u64) -> Held;
     end_job(job_id: &JobId, epoch: Epoch, end: &End) -> EndOutcome;
-    live_jobs() -> Vec<JobRecord>;
-    ended_jobs(state: &str, max: usize) -> Vec<JobRecord>;
     give_up_chunk(key: &ChunkKey, reason: &str) -> GivenUp;
     new_generation(job_id: &JobId, ended: Generation, lost: &BTreeSet<ChunkNo>) -> NewGeneration;
 }

@@ -5,3 +5,5 @@ pub mod budget;
 pub mod chunk;
 pub mod generation;
 pub mod job;
+pub mod lane;
+pub mod prefix;

@@ -12,12 +12,14 @@ use annexa::core::identity;
 use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId};
 use annexa::core::invariants::{i2_counters_are_exact, i9_budget_is_exact};
 use annexa::core::job::{End, JobRecord, PauseReason, Stop};
+use annexa::core::lane::{LaneAsk, LaneNews, LaneReport};
 use annexa::core::money::NanoUsd;
+use annexa::core::prefix::PrefixUse;
 use annexa::core::spec::{JobSpec, Limits};
 use annexa::core::tally::Tally;
 use annexa::ports::{Clock, Ledger};
 
-use super::ledger_ops::{OPERATIONS, Op};
+use super::ledger_ops::{OPERATIONS, Op, lane_ask};
 use super::{Coverage, Dice, SEEDS, STEPS};
 use crate::conformance::fixtures::{folder, open_db};
 use crate::conformance::ledger::{commit_of, plan, range, spec, totals};
@@ -159,7 +161,7 @@ impl Actor {
             return self.under(claim);
         }
         let job = self.job();
-        match dice.roll(64) {
+        match dice.roll(76) {
             0..=17 => Op::ClaimChunk(self.key(), self.owner('w'), LEASE_MS),
             18..=23 => Op::PutRanges(job, self.ranges()),
             24..=26 => Op::FreezePlan(job, Box::new(plan(&format!("v{}", dice.roll(2))))),
@@ -212,12 +214,61 @@ impl Actor {
             }
             58 => Op::Job(job),
             59 => Op::ListJobs,
+            64..=69 => self.on_a_lane(),
+            70..=73 => self.on_a_prefix(),
+            74 => Op::LiveJobs,
+            75 => Op::EndedJobs("COMPLETED_WITH_ERRORS".into(), dice.roll(3) as usize),
             60 => {
                 self.next_job();
                 self.create()
             }
             _ => self.create(),
         }
+    }
+
+    fn on_a_lane(&self) -> Op {
+        let dice = &self.dice;
+        let (lane, worker) = (format!("lane {}", dice.roll(2)), self.owner('w'));
+        let news = LaneNews {
+            epoch: dice.roll(3),
+            passed_ms: dice.roll(4) * LEASE_MS,
+            held_tokens_ms: dice.roll(2) * LEASE_MS,
+            held_requests_ms: dice.roll(2) * LEASE_MS,
+            accepted: dice.roll(20) as i64 - 2,
+            taken_tokens: dice.roll(9_000) as i64 - 900,
+            refused_tokens: dice.roll(3),
+            refused_requests: dice.roll(2),
+        };
+        if dice.once_in(4) {
+            let report = LaneReport {
+                number: dice.roll(9),
+                news,
+                leaves: dice.once_in(2),
+                pause_ms: dice.roll(2) * LEASE_MS,
+            };
+            return Op::LaneReport(lane, worker, report);
+        }
+        let ask = LaneAsk {
+            weight: dice.roll(5),
+            gap_ms: dice.roll(2 * LEASE_MS),
+            news,
+            ..lane_ask(dice.roll(9), dice.once_in(2).then_some(6_000.0))
+        };
+        Op::LaneReserve(lane, worker, ask)
+    }
+
+    fn on_a_prefix(&self) -> Op {
+        let (key, owner) = ("prefix".to_string(), self.owner('w'));
+        let what = match self.dice.roll(8) {
+            0 => PrefixUse::Uncached,
+            // Soon over, by the clock that the virtual time begins with.
+            1 => PrefixUse::Warm {
+                until_ms: 1_767_225_600_000 + self.dice.roll(20 * LEASE_MS),
+            },
+            2..=3 => PrefixUse::GaveUp { owner },
+            _ => return Op::PrefixWarm(key, owner, LEASE_MS),
+        };
+        Op::PrefixUsed(key, what)
     }
 
     fn create(&self) -> Op {
@@ -281,9 +332,13 @@ async fn memory_and_sqlite_keep_the_same_ledger() {
     for seed in 0..SEEDS {
         compare(seed, &mut coverage).await;
     }
-    let cannot_fail = [(
-        "list_jobs",
-        "it lists what there is, and an empty list is an answer",
-    )];
+    let cannot_fail = [
+        (
+            "list_jobs",
+            "it lists what there is, and an empty list is an answer",
+        ),
+        ("lane_report", "whatever is told is taken in"),
+        ("prefix_used", "whatever is told is taken in"),
+    ];
     coverage.is_complete(&OPERATIONS, &cannot_fail);
 }

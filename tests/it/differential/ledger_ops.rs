@@ -5,8 +5,10 @@ use annexa::core::chunk::{
 };
 use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
 use annexa::core::job::{Election, End, EndOutcome, PauseReason, Reserved, Stop};
+use annexa::core::lane::{LaneAsk, LaneNews, LaneReport, Rates};
 use annexa::core::money::NanoUsd;
 use annexa::core::plan::{Plan, SplitTotals};
+use annexa::core::prefix::{PrefixUse, PrefixWarm};
 use annexa::core::spec::{JobSpec, Limits};
 use annexa::ports::Ledger;
 use annexa::ports::error::PortResult;
@@ -20,6 +22,8 @@ pub enum Op {
     CreateJob(JobId, Box<JobSpec>),
     Job(JobId),
     ListJobs,
+    LiveJobs,
+    EndedJobs(String, usize),
     FreezePlan(JobId, Box<Plan>),
     PutRanges(JobId, Vec<ChunkRange>),
     SplitComplete(JobId, SplitTotals),
@@ -34,6 +38,10 @@ pub enum Op {
     CallsSettled(Claim, u64),
     BudgetReserve(Claim, NanoUsd),
     BudgetSettle(Claim, NanoUsd, NanoUsd),
+    LaneReserve(String, String, LaneAsk),
+    LaneReport(String, String, LaneReport),
+    PrefixWarm(String, String, u64),
+    PrefixUsed(String, PrefixUse),
     SetCursor(Claim, Option<RowNo>),
     CommitChunk(Claim, Box<Commit>),
     QuarantineChunk(Claim, String),
@@ -61,10 +69,12 @@ pub struct Outcome {
 }
 
 /// All operations, in the trait's order.
-pub const OPERATIONS: [&str; 28] = [
+pub const OPERATIONS: [&str; 34] = [
     "create_job",
     "job",
     "list_jobs",
+    "live_jobs",
+    "ended_jobs",
     "freeze_plan",
     "put_ranges",
     "split_complete",
@@ -79,6 +89,10 @@ pub const OPERATIONS: [&str; 28] = [
     "calls_settled",
     "budget_reserve",
     "budget_settle",
+    "lane_reserve",
+    "lane_report",
+    "prefix_warm",
+    "prefix_used",
     "set_cursor",
     "commit_chunk",
     "quarantine_chunk",
@@ -112,31 +126,37 @@ impl Op {
             Op::CreateJob(..) => 0,
             Op::Job(..) => 1,
             Op::ListJobs => 2,
-            Op::FreezePlan(..) => 3,
-            Op::PutRanges(..) => 4,
-            Op::SplitComplete(..) => 5,
-            Op::TakeSendable(..) => 6,
-            Op::MarkSent(..) => 7,
-            Op::SweepList(..) => 8,
-            Op::Chunks(..) => 9,
-            Op::ClaimChunk(..) => 10,
-            Op::RenewClaim(..) => 11,
-            Op::ReleaseClaim(..) => 12,
-            Op::CallsIntended(..) => 13,
-            Op::CallsSettled(..) => 14,
-            Op::BudgetReserve(..) => 15,
-            Op::BudgetSettle(..) => 16,
-            Op::SetCursor(..) => 17,
-            Op::CommitChunk(..) => 18,
-            Op::QuarantineChunk(..) => 19,
-            Op::ParkChunk(..) => 20,
-            Op::Pause(..) => 21,
-            Op::Resume(..) => 22,
-            Op::SetLimits(..) => 23,
-            Op::Stop(..) => 24,
-            Op::ElectFinisher(..) => 25,
-            Op::RenewFinisher(..) => 26,
-            Op::EndJob(..) => 27,
+            Op::LiveJobs => 3,
+            Op::EndedJobs(..) => 4,
+            Op::FreezePlan(..) => 5,
+            Op::PutRanges(..) => 6,
+            Op::SplitComplete(..) => 7,
+            Op::TakeSendable(..) => 8,
+            Op::MarkSent(..) => 9,
+            Op::SweepList(..) => 10,
+            Op::Chunks(..) => 11,
+            Op::ClaimChunk(..) => 12,
+            Op::RenewClaim(..) => 13,
+            Op::ReleaseClaim(..) => 14,
+            Op::CallsIntended(..) => 15,
+            Op::CallsSettled(..) => 16,
+            Op::BudgetReserve(..) => 17,
+            Op::BudgetSettle(..) => 18,
+            Op::LaneReserve(..) => 19,
+            Op::LaneReport(..) => 20,
+            Op::PrefixWarm(..) => 21,
+            Op::PrefixUsed(..) => 22,
+            Op::SetCursor(..) => 23,
+            Op::CommitChunk(..) => 24,
+            Op::QuarantineChunk(..) => 25,
+            Op::ParkChunk(..) => 26,
+            Op::Pause(..) => 27,
+            Op::Resume(..) => 28,
+            Op::SetLimits(..) => 29,
+            Op::Stop(..) => 30,
+            Op::ElectFinisher(..) => 31,
+            Op::RenewFinisher(..) => 32,
+            Op::EndJob(..) => 33,
         };
         OPERATIONS[place]
     }
@@ -149,6 +169,10 @@ impl Op {
             }
             Op::Job(job) => outcome(ledger.job(job).await, Option::is_some),
             Op::ListJobs => outcome(ledger.list_jobs().await, |_| true),
+            Op::LiveJobs => outcome(ledger.live_jobs().await, |jobs| !jobs.is_empty()),
+            Op::EndedJobs(state, max) => outcome(ledger.ended_jobs(state, *max).await, |jobs| {
+                !jobs.is_empty()
+            }),
             Op::FreezePlan(job, plan) => outcome(ledger.freeze_plan(job, plan).await, |stands| {
                 *stands == **plan
             }),
@@ -196,6 +220,18 @@ impl Op {
             Op::BudgetSettle(claim, reserved, spent) => {
                 held(ledger.budget_settle(claim, *reserved, *spent).await)
             }
+            Op::LaneReserve(lane, worker, ask) => {
+                let share = ledger.lane_reserve(lane, worker, ask).await;
+                outcome(share, |share| share.rates.tokens != Some(0.0))
+            }
+            Op::LaneReport(lane, worker, report) => {
+                outcome(ledger.lane_report(lane, worker, report).await, |()| true)
+            }
+            Op::PrefixWarm(key, owner, lead_ms) => {
+                let stands = ledger.prefix_warm(key, owner, *lead_ms).await;
+                outcome(stands, |stands| *stands == PrefixWarm::Lead)
+            }
+            Op::PrefixUsed(key, what) => outcome(ledger.prefix_used(key, what).await, |()| true),
             Op::SetCursor(claim, row) => held(ledger.set_cursor(claim, *row).await),
             Op::CommitChunk(claim, commit) => {
                 let committed = ledger.commit_chunk(claim, commit).await;
@@ -231,6 +267,20 @@ impl Op {
     }
 }
 
+/// An ask for a part of a lane of which so many tokens a minute were told.
+pub fn lane_ask(number: u64, tokens: Option<f64>) -> LaneAsk {
+    LaneAsk {
+        number,
+        told: Rates {
+            tokens,
+            requests: None,
+        },
+        weight: 1,
+        gap_ms: 0,
+        news: LaneNews::default(),
+    }
+}
+
 /// Each operation once, about `job`.
 pub fn one_of_each(job: &JobId) -> Vec<Op> {
     let job = || job.clone();
@@ -253,6 +303,8 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::CreateJob(job(), Box::new(spec("one of each"))),
         Op::Job(job()),
         Op::ListJobs,
+        Op::LiveJobs,
+        Op::EndedJobs("COMPLETED".into(), 1),
         Op::FreezePlan(job(), Box::new(plan("v1"))),
         Op::PutRanges(job(), ranges(1)),
         Op::SplitComplete(job(), totals(1)),
@@ -267,6 +319,10 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::CallsSettled(claim(), 1),
         Op::BudgetReserve(claim(), NanoUsd(1)),
         Op::BudgetSettle(claim(), NanoUsd(1), NanoUsd(1)),
+        Op::LaneReserve("lane".into(), "w".into(), lane_ask(1, Some(60.0))),
+        Op::LaneReport("lane".into(), "w".into(), LaneReport::default()),
+        Op::PrefixWarm("prefix".into(), "w".into(), 1),
+        Op::PrefixUsed("prefix".into(), PrefixUse::Uncached),
         Op::SetCursor(claim(), None),
         Op::CommitChunk(claim(), Box::new(commit_of(&claim()))),
         Op::QuarantineChunk(claim(), "no".into()),

@@ -8,9 +8,11 @@ use annexa::core::chunk::*;
 use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
 use annexa::core::invariants::{self, Broken, EndWatch, EpochWatch};
 use annexa::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
+use annexa::core::lane::{LaneAsk, LaneReport, LaneShare};
 use annexa::core::messages::ChunkMessage;
 use annexa::core::money::NanoUsd;
 use annexa::core::plan::{Plan, SplitTotals};
+use annexa::core::prefix::{PrefixUse, PrefixWarm};
 use annexa::core::spec::{JobSpec, Limits};
 use annexa::ports::error::PortResult;
 use annexa::ports::ledger::{Created, Held, Ledger};
@@ -102,6 +104,14 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
 
     async fn list_jobs(&self) -> PortResult<Vec<JobRecord>> {
         self.inner.list_jobs().await
+    }
+
+    async fn live_jobs(&self) -> PortResult<Vec<JobRecord>> {
+        self.inner.live_jobs().await
+    }
+
+    async fn ended_jobs(&self, state: &str, max: usize) -> PortResult<Vec<JobRecord>> {
+        self.inner.ended_jobs(state, max).await
     }
 
     async fn freeze_plan(&self, job_id: &JobId, plan: &Plan) -> PortResult<Plan> {
@@ -274,6 +284,22 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
         let answer = self.inner.budget_settle(claim, reserved, spent).await;
         self.held(&answer, claim);
         answer
+    }
+
+    async fn lane_reserve(&self, lane: &str, worker: &str, ask: &LaneAsk) -> PortResult<LaneShare> {
+        self.inner.lane_reserve(lane, worker, ask).await
+    }
+
+    async fn lane_report(&self, lane: &str, worker: &str, report: &LaneReport) -> PortResult<()> {
+        self.inner.lane_report(lane, worker, report).await
+    }
+
+    async fn prefix_warm(&self, key: &str, owner: &str, lead_ms: u64) -> PortResult<PrefixWarm> {
+        self.inner.prefix_warm(key, owner, lead_ms).await
+    }
+
+    async fn prefix_used(&self, key: &str, what: &PrefixUse) -> PortResult<()> {
+        self.inner.prefix_used(key, what).await
     }
 
     async fn set_cursor(&self, claim: &Claim, row: Option<RowNo>) -> PortResult<Held> {

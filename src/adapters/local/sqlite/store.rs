@@ -11,7 +11,7 @@ use crate::core::job::JobRecord;
 use crate::core::transitions::chunk::{is_at_work, let_go};
 use crate::ports::error::PortResult;
 
-/// Jobs and chunks in SQLite, one row each; what is searched by stands in columns, all else in the record.
+/// Jobs, chunks and what workers share in SQLite, one row each; what is searched by stands in columns, all else in the record.
 pub struct SqliteStore {
     db: Db,
 }
@@ -28,7 +28,8 @@ impl SqliteStore {
             PRIMARY KEY (job_id, generation, chunk)
         ) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS chunks_by_status ON chunks (job_id, generation, status, chunk, touched_ms)
-            WHERE status < 2";
+            WHERE status < 2;
+        CREATE TABLE IF NOT EXISTS shared (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID";
 
     /// Over an open database that has the schema.
     pub fn new(db: Db) -> SqliteStore {
@@ -181,6 +182,19 @@ impl Tx for SqliteTx<'_> {
             query,
             params![job_id.as_str(), generation, status, upto, max],
         )
+    }
+
+    fn shared(&mut self, key: &str) -> PortResult<Option<String>> {
+        let query = "SELECT record FROM shared WHERE key = ?1";
+        let mut statement = sql("shared", self.0.prepare_cached(query))?;
+        let found = statement.query_row([key], |row| row.get(0));
+        sql("shared", found.optional())
+    }
+
+    fn put_shared(&mut self, key: &str, record: &str) -> PortResult<()> {
+        let query = "INSERT OR REPLACE INTO shared (key, record) VALUES (?1, ?2)";
+        let mut statement = sql("put shared", self.0.prepare_cached(query))?;
+        sql("put shared", statement.execute([key, record])).map(drop)
     }
 }
 

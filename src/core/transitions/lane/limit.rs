@@ -1,0 +1,227 @@
+//! One limit of a lane, as the whole fleet sees it: told, lowered when refusals are more than chance, raised slowly.
+//!
+//! The reasoning is that of a lane in one process (`pacing::lane`), over sums that workers tell every few seconds: at a refusal the
+//! service's bucket is empty, so what it took from one refusal to a later one, while the fleet asked for all that it had,
+//! is its rate.
+
+use crate::core::lane::{LaneLimit, LaneMark};
+
+/// What of a told quota is leased: a call may cost more than predicted, which is known only at its end.
+const USED_OF_TOLD: f64 = 0.99;
+
+/// So many calls make up for a refusal; so about one call in sixty is spent on finding out whether there is more.
+const CALLS_OF_REFUSAL: f64 = 60.0;
+
+/// From so many calls a second on, fewer do, down to a third.
+const FAST_STRAIN_CALLS_PER_SECOND: f64 = 100.0;
+
+/// More strain than of this many refusals is the quota and not chance.
+const MOST_STRAIN: f64 = 1.83;
+
+/// A rate is measured over so many calls and so much time at least, where there was so much since some lowering: workers
+/// tell of their calls some seconds late.
+const ENOUGH_CALLS: f64 = 24.0;
+const ENOUGH_MS: f64 = 10_000.0;
+
+/// Where there was not, so many have to do.
+const FEW_CALLS: f64 = 6.0;
+
+/// With even fewer a rate is not lowered further than this at once.
+const MOST_CUT: f64 = 0.5;
+
+/// From so many calls on a measurement is good.
+const LONG_CALLS: f64 = 100.0;
+
+/// What is asked for of a rate that was measured over fewer calls, and over many.
+const AFTER_SHORT: f64 = 0.95;
+const AFTER_LONG: f64 = 0.98;
+
+/// A limit is first set at so many times what workers used when they last told: most likely they were ramping up.
+const FIRST_RATE: f64 = 2.0;
+
+/// By which part a rate rises with a call that it held back, and never faster than.
+const RISE: f64 = 0.0003;
+const MOST_RISE: f64 = 0.01;
+
+/// The same for a first rate that was not measured yet.
+const FRESH_RISE: f64 = 0.06;
+
+/// After so many calls, and a minute, without refusals the rise gets faster, with the square of both.
+const CALM_CALLS: f64 = 50.0;
+const CALM_MS: f64 = 60_000.0;
+
+/// So many calls a second and more rise faster, too, with the square.
+const FAST_CALLS_PER_SECOND: f64 = 30.0;
+
+/// A rate does not fall below one call in so many minutes.
+const SLOWEST_CALL_MINUTES: f64 = 1.0 / 6.0;
+
+/// Marks that are kept to measure from.
+const KEPT_MARKS: usize = 8;
+
+/// What a worker told, as far as it is about one limit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    /// What the service took: tokens, or requests.
+    pub(super) taken: f64,
+    /// Calls that it accepted.
+    pub(super) calls: f64,
+    /// Calls that this limit's quota refused.
+    pub(super) refused: f64,
+    /// For how long the worker's part held calls back.
+    pub(super) held_ms: f64,
+    /// Of how long.
+    pub(super) passed_ms: f64,
+    /// The worker's part, a minute.
+    pub(super) leased: f64,
+    /// What the fleet used, a minute, when it last told.
+    pub(super) fleet_uses: f64,
+}
+
+impl LaneLimit {
+    /// Nothing above what was told. Where nothing lower was found, that is the rate, also when more is told than before.
+    pub(super) fn hold_to(&mut self, told: Option<f64>) {
+        if told.is_none() || told == self.told {
+            return;
+        }
+        let of = |told: Option<f64>| told.map(|told| told.max(0.0) * USED_OF_TOLD);
+        let before = of(std::mem::replace(&mut self.told, told));
+        let is_at_told = match (self.rate, before) {
+            (None, _) => true,
+            (Some(rate), Some(before)) => rate >= before,
+            (Some(_), None) => false,
+        };
+        let most = of(told);
+        self.rate = match is_at_told {
+            true => most,
+            false => self.rate.map(|rate| rate.min(most.unwrap_or(rate))),
+        };
+        if self.marks.is_empty() {
+            // Until a first refusal, what was told is taken as accepted.
+            self.mark();
+        }
+    }
+
+    /// Learns from what a worker told. True: the limit is lower now.
+    pub(super) fn take_in(&mut self, told: &Told, now_ms: u64) -> bool {
+        self.taken += told.taken;
+        self.accepted += told.calls;
+        if let Some(rate) = self.rate.filter(|rate| *rate > 0.0) {
+            self.pushed_ms += told.held_ms * (told.leased / rate).min(1.0);
+        }
+        if self.strain > 0.0 {
+            let fast = self.calls_per_second() / FAST_STRAIN_CALLS_PER_SECOND;
+            self.strain -= told.calls.max(0.0) * fast.clamp(1.0, 3.0) / CALLS_OF_REFUSAL;
+        }
+        if told.refused > 0.0 {
+            self.strain = self.strain.max(0.0) + told.refused;
+            self.calm_since_ms = None;
+            return self.refused(told);
+        }
+        if self.strain <= 0.0 || self.is_fresh {
+            self.rise(told, now_ms);
+        }
+        false
+    }
+
+    fn refused(&mut self, told: &Told) -> bool {
+        let Some(rate) = self.rate else {
+            let lately = told.fleet_uses.max(per_minute(told.taken, told.passed_ms));
+            self.rate = Some((lately * FIRST_RATE).max(self.slowest()));
+            self.is_fresh = true;
+            self.strain = 1.0;
+            self.mark();
+            return true;
+        };
+        if self.strain <= MOST_STRAIN {
+            return false;
+        }
+        if let Some(measured) = self.measured(rate) {
+            self.is_fresh = false;
+            self.rate = Some(measured.max(self.slowest()).min(rate));
+        }
+        self.strain = 1.0;
+        self.mark();
+        true
+    }
+
+    /// The rate, a minute, by what was taken since an earlier refusal; none: there is nothing to tell it from.
+    fn measured(&self, rate: f64) -> Option<f64> {
+        let is_enough = |mark: &&LaneMark| {
+            self.accepted - mark.accepted >= ENOUGH_CALLS
+                && self.pushed_ms - mark.pushed_ms >= ENOUGH_MS
+        };
+        let enough = self.marks.iter().rev().find(is_enough);
+        let mark = enough.or_else(|| self.marks.first())?;
+        let calls = self.accepted - mark.accepted;
+        let pushed_ms = self.pushed_ms - mark.pushed_ms;
+        if calls <= 0.0 || pushed_ms <= 0.0 {
+            return None;
+        }
+        let asked = match calls < LONG_CALLS {
+            true => AFTER_SHORT,
+            false => AFTER_LONG,
+        };
+        let measured = per_minute(self.taken - mark.taken, pushed_ms) * asked;
+        Some(match calls < FEW_CALLS {
+            true => measured.max(rate * MOST_CUT),
+            false => measured,
+        })
+    }
+
+    fn rise(&mut self, told: &Told, now_ms: u64) {
+        let Some(rate) = self.rate else { return };
+        if told.held_ms <= 0.0 || told.passed_ms <= 0.0 {
+            return;
+        }
+        let calls = told.calls.max(0.0) * (told.held_ms / told.passed_ms);
+        let since_ms = *self.calm_since_ms.get_or_insert_with(|| {
+            self.calm_calls = 0.0;
+            now_ms
+        });
+        self.calm_calls += calls;
+        let minutes = now_ms.saturating_sub(since_ms) as f64 / CALM_MS;
+        let calm = (self.calm_calls / CALM_CALLS).min(minutes);
+        let fast = self.calls_per_second() / FAST_CALLS_PER_SECOND;
+        let rise = match self.is_fresh {
+            true => FRESH_RISE,
+            false => (RISE * calm.max(fast).max(1.0).powi(2)).min(MOST_RISE),
+        };
+        let most = self.told.map_or(f64::INFINITY, |told| told * USED_OF_TOLD);
+        self.rate = Some((rate * (1.0 + rise).powf(calls.min(100.0))).min(most));
+    }
+
+    fn mark(&mut self) {
+        if self.marks.len() == KEPT_MARKS {
+            self.marks.remove(0);
+        }
+        self.marks.push(LaneMark {
+            taken: self.taken,
+            accepted: self.accepted,
+            pushed_ms: self.pushed_ms,
+        });
+    }
+
+    /// Calls a second at the present rate, by the mean of all calls so far.
+    fn calls_per_second(&self) -> f64 {
+        match self.taken > 0.0 {
+            true => self.rate.unwrap_or(0.0) / 60.0 * self.accepted.max(0.0) / self.taken,
+            false => 0.0,
+        }
+    }
+
+    fn slowest(&self) -> f64 {
+        match self.accepted > 0.0 {
+            true => self.taken.max(0.0) / self.accepted / SLOWEST_CALL_MINUTES,
+            false => 0.0,
+        }
+    }
+}
+
+fn per_minute(amount: f64, ms: f64) -> f64 {
+    if ms > 0.0 {
+        amount / ms * 60_000.0
+    } else {
+        0.0
+    }
+}
