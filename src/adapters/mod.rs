@@ -6,5 +6,6 @@ pub mod aws;
 pub mod embedded;
 pub mod local;
 pub mod memory;
+pub mod models;
 pub mod sim_bedrock;
 pub mod stager;

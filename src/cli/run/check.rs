@@ -4,7 +4,8 @@ use std::fs::File;
 use std::sync::Arc;
 
 use super::args::RunArgs;
-use super::models::{self, Opened};
+use super::models;
+use crate::adapters::models::Opened;
 use crate::ports::{Clock, Model};
 use crate::records;
 use crate::terms::TermTable;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::RunArgs;
-use crate::adapters::aws::bedrock::{BedrockClients, BedrockModel, BedrockSetup};
+use crate::adapters::aws::bedrock::{BedrockClients, BedrockSetup};
 use crate::adapters::aws::config::AwsConfig;
 use crate::adapters::local::{precedents, rehearsal};
-use crate::catalog::{Catalog, ModelFacts};
+use crate::adapters::models::{self, Opened};
 use crate::core::problem::Problem;
 use crate::core::spec::JobSpec;
 use crate::ports::error::{PortError, PortResult};
@@ -60,14 +60,6 @@ pub fn warnings(model_id: &str, terms: &TermTable) -> Vec<String> {
     warnings
 }
 
-/// A model that is ready to answer, and what its user should be told first.
-pub struct Opened {
-    /// The model.
-    pub model: Arc<dyn Model>,
-    /// Warnings.
-    pub notes: Vec<String>,
-}
-
 /// Opens the model that the flags name.
 ///
 /// # Errors
@@ -78,33 +70,17 @@ pub async fn open(
     clock: &Arc<dyn Clock>,
 ) -> Result<Opened, Vec<String>> {
     let said = |error: PortError| vec![error.to_string()];
-    let model: Arc<dyn Model> = match args.model.as_str() {
-        precedents::MODEL_ID => {
-            Arc::new(precedents::PrecedentsModel::open(terms.clone()).map_err(said)?)
-        }
-        rehearsal::MODEL_ID => {
-            let model = rehearsal::RehearsalModel::open(terms.clone(), clock.clone());
-            Arc::new(model.map_err(said)?)
-        }
-        _ => return bedrock(args, terms).await,
-    };
-    Ok(Opened {
-        model,
-        notes: Vec::new(),
-    })
-}
-
-/// A Claude model on Bedrock. Nothing is called yet: Region, id, lifecycle and price are looked at.
-async fn bedrock(args: &RunArgs, terms: &TermTable) -> Result<Opened, Vec<String>> {
+    if let Some(model) = models::offline(&args.model, terms, clock).map_err(said)? {
+        let notes = Vec::new();
+        return Ok(Opened { model, notes });
+    }
     let catalog = crate::cli::models::open(args.models.as_deref())
         .map_err(|error| vec![format!("--models: {error:#}")])?
         .map_err(|error| vec![error.to_string()])?;
-    if !args.model.contains(['.', ':']) {
-        return Err(vec![no_such_model(&args.model, &catalog)]);
+    if let Some(problem) = models::no_model(&args.model, &catalog) {
+        return Err(vec![format!("--model {problem}")]);
     }
     let aws = AwsConfig::load(args.region.as_deref()).await;
-    let said = |error: PortError| vec![error.to_string()];
-    let known = catalog.check(&args.model, aws.region().map_err(said)?)?;
     let timeout = Duration::from_secs(args.call_timeout_s.into());
     let setup = BedrockSetup {
         calls_in_flight: args.max_workers,
@@ -113,31 +89,12 @@ async fn bedrock(args: &RunArgs, terms: &TermTable) -> Result<Opened, Vec<String
         ..BedrockSetup::default()
     };
     let clients = BedrockClients::new(&aws, &setup).map_err(said)?;
-    let mut facts = known
-        .facts
-        .unwrap_or_else(|| ModelFacts::cautious(&args.model));
-    // As it is to be called here, for the advice in errors.
-    facts.replacement = catalog.replacement_in(&facts, clients.region());
-    let (model_id, price) = (&args.model, known.price);
-    let model = BedrockModel::new(clients, model_id, &facts, price, terms, args.problem);
-    let notes = aws.warnings().into_iter().chain(known.warnings);
+    let opened = models::bedrock(&args.model, args.problem, terms, &catalog, clients)?;
+    let notes = aws.warnings().into_iter().chain(opened.notes);
     Ok(Opened {
-        model: Arc::new(model.map_err(said)?),
         notes: notes.map(|note| format!("warning: {note}")).collect(),
+        ..opened
     })
-}
-
-/// What is said of a name that is no model's id.
-fn no_such_model(name: &str, catalog: &Catalog) -> String {
-    let near = catalog.near(name, 3);
-    let meant = match near.is_empty() {
-        true => String::new(),
-        false => format!("; {} may be meant", near.join(", ")),
-    };
-    format!(
-        "--model '{name}' is no model{meant}: take {}, the offline model, or an id that annexa models lists",
-        precedents::MODEL_ID
-    )
 }
 
 /// The one model of a run.
