@@ -7,7 +7,8 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::identity::IdentityCache;
 use aws_config::imds;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_sdk_bedrockruntime::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_bedrockruntime::config::timeout::TimeoutConfig;
+use aws_sdk_bedrockruntime::config::{Credentials, HttpClient, SharedCredentialsProvider};
 
 use super::credentials::{self, FoundCredentials};
 use super::places::{find_endpoint, find_region, looks_like_region};
@@ -20,6 +21,12 @@ pub const USE_BEARER_VARIABLE: &str = "ANNEXA_USE_BEARER_TOKEN";
 
 /// Stands in where no Region is known, so that credentials can still be looked for. Nothing is called with it.
 const NO_REGION: &str = "us-east-1";
+
+/// A connection to SQS, S3 or DynamoDB that takes longer fails.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// An answer of SQS, S3 or DynamoDB that is not whole by then has failed: long for a part of 8 MiB on a slow line.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What becomes of a Bedrock API key in the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +48,8 @@ pub struct AwsConfig {
     region: Option<(String, &'static str)>,
     bearer: BearerToken,
     endpoint: Option<(String, String)>,
+    is_of_environment: bool,
+    attempt_timeout: Duration,
 }
 
 impl AwsConfig {
@@ -86,6 +95,8 @@ impl AwsConfig {
             region,
             bearer,
             endpoint,
+            is_of_environment: true,
+            attempt_timeout: ATTEMPT_TIMEOUT,
         }
     }
 
@@ -104,7 +115,21 @@ impl AwsConfig {
             region: Some((region.to_string(), "given")),
             bearer: BearerToken::Absent,
             endpoint: Some((endpoint_url.to_string(), "given".to_string())),
+            is_of_environment: false,
+            attempt_timeout: ATTEMPT_TIMEOUT,
         }
+    }
+
+    /// The same with `client` under the SDK, for counting and for troubling requests.
+    pub fn with_http_client(mut self, client: impl HttpClient + 'static) -> AwsConfig {
+        self.sdk = self.sdk.into_builder().http_client(client).build();
+        self
+    }
+
+    /// The same with less (or more) patience for one answer of SQS, S3 or DynamoDB; 30 s without.
+    pub fn with_attempt_timeout(mut self, attempt_timeout: Duration) -> AwsConfig {
+        self.attempt_timeout = attempt_timeout;
+        self
     }
 
     /// The Region.
@@ -193,6 +218,26 @@ impl AwsConfig {
             .credentials_provider(SharedCredentialsProvider::new(nobody))
             .build();
         self
+    }
+
+    /// Another endpoint than AWS's own for a storage service, whose variable is `variable`, as `AWS_ENDPOINT_URL_S3`.
+    pub(super) fn storage_endpoint(&self, variable: &str) -> Option<String> {
+        if self.is_of_environment
+            && !is_one("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+            && let Ok(url) = std::env::var(variable)
+            && !url.is_empty()
+        {
+            return Some(url);
+        }
+        self.sdk.endpoint_url().map(str::to_string)
+    }
+
+    /// How long one attempt at a storage service may take; `longer` where the service itself waits before it answers.
+    pub(super) fn storage_timeouts(&self, longer: Duration) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(self.attempt_timeout + longer)
+            .build()
     }
 
     /// For building clients.
