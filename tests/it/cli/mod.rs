@@ -18,5 +18,6 @@ mod own_terms;
 mod pipes;
 mod privacy;
 mod readme;
+mod rules;
 mod signals;
 mod two_runs;
