@@ -109,4 +109,3 @@ every_ledger! { conform [
     news_said_twice_counts_once_and_lowers_the_lane_for_all,
     a_pause_holds_for_every_worker_and_no_other_lane,
 ]}
-every_ledger! { conform_in_parallel [i9_the_sum_of_leases_stays_within_the_lane] }

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{Desk, plan, ranges, spec, tally};
 use crate::conformance::fixtures::LedgerFixture;
+use crate::differential::ledger_ops::lane_ask;
 
 /// Runs `work(0)` to `work(count - 1)` at once.
 async fn at_once<R, F>(count: u32, work: impl Fn(u32) -> F) -> Vec<R>
@@ -199,7 +200,26 @@ async fn i6_of_many_finishers_one_is_elected_and_ends_the_job(fixture: &dyn Ledg
     assert_eq!(ended, [EndOutcome::Ended]);
 }
 
+async fn i9_leases_stay_within_the_lane_however_many_ask_at_once(fixture: &dyn LedgerFixture) {
+    let ledger = fixture.ledger(ChunkLimits::default()).await;
+    for number in 1..=4 {
+        let asked = at_once(16, |worker| {
+            let ledger = ledger.clone();
+            async move {
+                let ask = lane_ask(number, Some(6_000.0));
+                let worker = format!("w{worker}");
+                let share = ledger.lane_reserve("many ask", &worker, &ask).await;
+                share.unwrap().rates.tokens.expect("a limit was told")
+            }
+        });
+        let leased: f64 = asked.await.into_iter().sum();
+        // The first to ask has it all, until it asks again.
+        assert!(leased > 0.0 && leased <= 5_940.0, "{leased} is leased");
+    }
+}
+
 every_ledger! { conform_in_parallel [
+    i9_leases_stay_within_the_lane_however_many_ask_at_once,
     s13_of_many_events_one_makes_the_job,
     of_many_splitters_one_plan_and_one_index_stand,
     i3_of_many_claims_one_is_granted,
