@@ -14,7 +14,7 @@ const ID_HEX_DIGITS: usize = 20;
 /// What identity is made of, by name: the names serve the message that says what differs.
 fn parts(spec: &JobSpec) -> Vec<(&'static str, Value)> {
     vec![
-        ("input", json!(spec.input_version)),
+        ("input", input(spec)),
         ("id_column", json!(spec.id_column)),
         ("text_column", json!(spec.text_column)),
         ("encoding", json!(spec.encoding)),
@@ -30,6 +30,16 @@ fn parts(spec: &JobSpec) -> Vec<(&'static str, Value)> {
         ("again", json!(spec.again)),
         ("fresh", json!(spec.fresh)),
     ]
+}
+
+/// What the input is known by. A digest stands for its content, wherever it lies; a store's own token (an ETag, a
+/// version's id) means something only beside the object that it is the version of.
+fn input(spec: &JobSpec) -> Value {
+    if spec.input_version.starts_with("sha256:") {
+        json!(spec.input_version)
+    } else {
+        json!([spec.input_bucket, spec.input_key, spec.input_version])
+    }
 }
 
 /// The id of the job that `spec` asks for.
@@ -96,6 +106,7 @@ pub(crate) mod tests {
             max_cost_usd: None,
             imdrf_bucket: None,
             imdrf_key: None,
+            imdrf_version: None,
             terms_sha256: "11".into(),
             prompt_version: "1".into(),
             chunk_rows: defaults::CHUNK_ROWS,
@@ -127,5 +138,17 @@ pub(crate) mod tests {
             differences(&one, &other),
             ["input", "batch_size (from 2 to 9)"]
         );
+    }
+    #[test]
+    fn a_stores_token_is_the_version_of_one_object_and_a_digest_of_any() {
+        let there = |key: &str, version: &str| {
+            let mut spec = spec();
+            spec.input_key = key.into();
+            spec.input_version = version.into();
+            job_id(&spec)
+        };
+        assert_eq!(there("a.csv", "sha256:00"), there("b.csv", "sha256:00"));
+        assert_ne!(there("a.csv", "\"00\""), there("b.csv", "\"00\""));
+        assert_eq!(there("a.csv", "\"00\"@7"), there("a.csv", "\"00\"@7"));
     }
 }

@@ -69,6 +69,9 @@ pub struct JobSpec {
     pub imdrf_bucket: Option<String>,
     /// Key of the user's own terms.
     pub imdrf_key: Option<String>,
+    /// Version of the user's own terms, as the store names it; none: whatever is there must have the digest below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imdrf_version: Option<String>,
     /// SHA-256 of the terms' content.
     pub terms_sha256: String,
     /// Version of prompt, or of the offline model: what shapes answers besides model and terms.
@@ -192,6 +195,9 @@ pub mod defaults {
     pub const MAX_TEXT_CHARS: u32 = 24_000;
     /// Bytes of a record.
     pub const MAX_RECORD_BYTES: u64 = 1 << 20;
+    /// Under this confidence the offline model's answers are marked for review: its confidence is calibrated, and under
+    /// this it is more often wrong than right.
+    pub const PRECEDENTS_REVIEW_BELOW: f64 = 0.4;
     /// Chunks of a job that are outstanding in the queue (DESIGN §2, window).
     pub const WINDOW_CHUNKS: u32 = 200;
 }

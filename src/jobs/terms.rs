@@ -1,4 +1,4 @@
-//! The terms of a job: the built-in release or the user's own, pinned by digest when the job was made.
+//! The terms of a job: the built-in release or the user's own, pinned by version and digest when the job was made.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub async fn load(
         None => TermTable::builtin(),
         Some(blob) => {
             let bytes = retry(clock, Backoff::STORAGE, || {
-                blobs.get_range(&blob, 0, u64::MAX, None)
+                blobs.get_range(&blob, 0, u64::MAX, spec.imdrf_version.as_deref())
             })
             .await?;
             let table = TermTable::from_csv_bytes(&blob.key, &bytes)

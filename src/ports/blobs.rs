@@ -72,6 +72,12 @@ pub trait Blobs: Send + Sync {
         Ok(head.filter(|head| head.etag == version))
     }
 
+    /// The `etag` of this port for a version that somebody else names: the bare ETag of an event and, where the store
+    /// keeps versions, the version's id.
+    fn version_token(&self, etag: &str, _version_id: Option<&str>) -> String {
+        etag.to_string()
+    }
+
     /// Removes an object; one that is not there is no error.
     async fn delete(&self, blob: &BlobRef) -> PortResult<()>;
 }

@@ -4,7 +4,7 @@ use super::SplitterPorts;
 use crate::core::ids::JobId;
 use crate::core::plan::Plan;
 use crate::core::spec::JobSpec;
-use crate::ports::blobs::Put;
+use crate::jobs::prefix;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
 use crate::records::{Compression, HEAD_BYTES, InputOptions, layout, needs_normalising};
@@ -25,7 +25,7 @@ pub(super) async fn make(
     job_id: &JobId,
     spec: &JobSpec,
 ) -> PortResult<Plan> {
-    take_prefix(ports, job_id, spec).await?;
+    prefix::take(&*ports.clock, &*ports.blobs, job_id, spec).await?;
     let clock = &*ports.clock;
     let input = spec.input();
     let version = &spec.input_version;
@@ -82,34 +82,4 @@ pub(super) async fn make(
         layout,
         chunk_rows: spec.chunk_rows,
     })
-}
-
-/// One job owns an output prefix: `job.json` there names it.
-async fn take_prefix(ports: &SplitterPorts, job_id: &JobId, spec: &JobSpec) -> PortResult<()> {
-    let blob = spec.output("job.json");
-    let record = serde_json::json!({ "job_id": job_id, "spec": spec });
-    let bytes = serde_json::to_vec_pretty(&record)
-        .map_err(|error| PortError::bug(format!("cannot encode a spec: {error}")))?;
-    let clock = &*ports.clock;
-    let put = retry(clock, Backoff::STORAGE, || {
-        ports.blobs.put(&blob, &bytes, true)
-    })
-    .await?;
-    if matches!(put, Put::Written(_)) {
-        return Ok(());
-    }
-    let there = retry(clock, Backoff::STORAGE, || {
-        ports.blobs.get_range(&blob, 0, 1 << 20, None)
-    })
-    .await?;
-    let owner = serde_json::from_slice::<serde_json::Value>(&there)
-        .ok()
-        .and_then(|record| record.get("job_id")?.as_str().map(str::to_string));
-    if owner.as_deref() == Some(job_id.as_str()) {
-        return Ok(());
-    }
-    Err(PortError::permanent_job(format!(
-        "{blob} says that this output place belongs to {}; choose another for job {job_id}",
-        owner.as_deref().unwrap_or("something else")
-    )))
 }

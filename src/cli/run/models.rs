@@ -9,7 +9,7 @@ use crate::adapters::aws::config::AwsConfig;
 use crate::adapters::local::{precedents, rehearsal};
 use crate::adapters::models::{self, Opened};
 use crate::core::problem::Problem;
-use crate::core::spec::JobSpec;
+use crate::core::spec::{JobSpec, defaults};
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::{Clock, Model, Models};
 use crate::precedents::Precedents;
@@ -18,7 +18,8 @@ use crate::terms::{Term, TermTable};
 /// Under which confidence rows are marked for review where nobody says. The offline model's confidence is calibrated:
 /// under this it is more often wrong than right. Of other models self-stated confidence is no guide (DESIGN §8).
 pub fn default_review_below(model_id: &str) -> Option<f64> {
-    matches!(model_id, precedents::MODEL_ID | rehearsal::MODEL_ID).then_some(0.4)
+    matches!(model_id, precedents::MODEL_ID | rehearsal::MODEL_ID)
+        .then_some(defaults::PRECEDENTS_REVIEW_BELOW)
 }
 
 /// What the offline model cannot do with a user's own table: it knows IMDRF's codes and their meaning there.

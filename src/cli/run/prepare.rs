@@ -177,6 +177,7 @@ pub async fn spec(
         max_cost_usd: args.max_cost_usd,
         imdrf_bucket: args.terms.as_ref().map(|_| TERMS_BUCKET.to_string()),
         imdrf_key: args.terms.as_deref().map(name),
+        imdrf_version: None,
         terms_sha256: terms.sha256_hex(),
         prompt_version: info.prompt_version.clone(),
         chunk_rows: args.how.chunk_rows,

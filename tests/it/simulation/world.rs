@@ -117,6 +117,7 @@ impl World {
             max_cost_usd: None,
             imdrf_bucket: None,
             imdrf_key: None,
+            imdrf_version: None,
             terms_sha256: terms.sha256_hex(),
             prompt_version: "1".into(),
             chunk_rows,

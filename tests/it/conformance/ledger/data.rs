@@ -30,6 +30,7 @@ pub fn spec(name: &str) -> JobSpec {
         max_cost_usd: None,
         imdrf_bucket: None,
         imdrf_key: None,
+        imdrf_version: None,
         terms_sha256: "11".into(),
         prompt_version: "1".into(),
         chunk_rows: ROWS,
