@@ -13,6 +13,7 @@ pub mod consumer;
 pub mod core;
 pub mod evaluate;
 pub mod fleet;
+pub mod inbox;
 pub mod jobs;
 pub mod pacing;
 pub mod ports;

@@ -2,6 +2,9 @@
 //! sends messages that only point at chunks.
 //!
 //! Killed halfway it begins again: stored ranges are verified, not written twice.
+//!
+//! In a fleet its queue is the inbox: what arrives there becomes a job first (see [`crate::inbox`]), whose split is then a
+//! message of its own.
 
 mod plan;
 mod scan;
@@ -14,6 +17,7 @@ use crate::consumer::{Disposition, Handler};
 use crate::core::ids::JobId;
 use crate::core::job::Stop;
 use crate::core::messages::SplitMessage;
+use crate::inbox::Intake;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::queue::Received;
 use crate::ports::retry::{Backoff, retry};
@@ -39,9 +43,11 @@ pub struct SplitterPorts {
     pub shutdown: Shutdown,
 }
 
-/// A splitter: a [`Handler`] of split messages.
+/// A splitter: a [`Handler`] of split messages and, with an intake, of whatever arrives in the inbox.
 pub struct Splitter {
     ports: SplitterPorts,
+    /// Makes jobs of what arrives; none: on one machine nothing does.
+    intake: Option<Arc<Intake>>,
     /// Chunks of a job that may be outstanding in the queue.
     window_chunks: u32,
 }
@@ -57,7 +63,16 @@ impl Splitter {
     pub fn new(ports: SplitterPorts, window_chunks: u32) -> Splitter {
         Splitter {
             ports,
+            intake: None,
             window_chunks,
+        }
+    }
+
+    /// The same with an inbox: messages that are no splits go to `intake`.
+    pub fn with_intake(self, intake: Arc<Intake>) -> Splitter {
+        Splitter {
+            intake: Some(intake),
+            ..self
         }
     }
 
@@ -89,7 +104,10 @@ impl Splitter {
 impl Handler for Splitter {
     async fn handle(&self, message: &Received) -> Disposition {
         let Ok(parsed) = serde_json::from_str::<SplitMessage>(&message.body) else {
-            return Disposition::Bury("an inbox message of unknown shape".to_string());
+            return match &self.intake {
+                Some(intake) => intake.take(message).await,
+                None => Disposition::Bury("an inbox message of unknown shape".to_string()),
+            };
         };
         let job_id = parsed.split_job;
         let ended = match self.split(&job_id).await {
