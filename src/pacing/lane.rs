@@ -1,7 +1,7 @@
 //! A lane: one (Region, model) of a service, which has one quota, and whose calls start here one after the other.
 //!
 //! A lane keeps to the quota it was told, or finds the quota from what the service refuses (docs/PACING.md). It is for one
-//! process. A lane that is one of several of a fleet is told its share.
+//! process. A lane that is one of several of a fleet is told its part again and again ([`crate::pacing::keeper`]).
 //!
 //! ```text
 //! let mut start = lane.start(demand).await;
@@ -21,20 +21,24 @@ mod history;
 mod limit;
 mod probe;
 mod setup;
+mod share;
 mod state;
 #[cfg(test)]
 mod state_tests;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::core::lane::{LaneReport, LaneShare, Rates};
 use crate::ports::Clock;
 use crate::ports::clock::full_jitter;
 use crate::ports::error::Throttle;
 
 pub use setup::{Demand, LaneSetup, LaneSnapshot};
+pub use share::Say;
 use state::{LaneState, Ticket, Turn};
 
 /// The limiter of one lane; share it in an `Arc`.
@@ -48,6 +52,8 @@ pub struct Lane {
     /// Something changed that the head may be waiting for.
     changed: Notify,
     waiting: AtomicU64,
+    /// The keeper of a shared lane has something to tell earlier than it knew.
+    wanted: Notify,
 }
 
 impl Lane {
@@ -61,6 +67,7 @@ impl Lane {
             head: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             waiting: AtomicU64::new(0),
+            wanted: Notify::new(),
         }
     }
 
@@ -68,6 +75,7 @@ impl Lane {
     /// before. A dropped future leaves nothing behind. Never returns if a quota of zero was told.
     pub async fn start(&self, demand: Demand) -> Start<'_> {
         let _waiting = Waiting::new(&self.waiting);
+        self.look();
         let _line = self.line.lock().await;
         let _head = self.head.lock().await;
         self.start_at_head(demand).await
@@ -81,14 +89,99 @@ impl Lane {
             .sleep(full_jitter(self.clock.as_ref(), ceiling))
             .await;
         let _waiting = Waiting::new(&self.waiting);
+        self.look();
         let _head = self.head.lock().await;
         self.start_at_head(demand).await
     }
 
     /// Present limits, counts and sums.
     pub fn snapshot(&self) -> LaneSnapshot {
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        self.state().snapshot(self.clock.monotonic(), waiting)
+        self.state()
+            .snapshot(self.clock.monotonic(), self.waiting())
+    }
+
+    /// Another quota was told than at first, or none any more. Of a shared lane it is told to the fleet with the next ask.
+    pub fn tell(&self, told: Rates) {
+        self.state().tell(self.clock.monotonic(), told);
+        self.changed.notify_one();
+    }
+
+    /// Of a shared lane: the process's part from now on, as it was asked for at `asked` on the monotonic clock.
+    pub fn set_share(&self, asked: Duration, share: &LaneShare) {
+        let now = self.clock.monotonic();
+        self.state().set_share(now, asked, share);
+        self.changed.notify_one();
+    }
+
+    /// Of a shared lane: returns when there is something to tell the ledger. No two words are closer than `gap`.
+    pub async fn until_due(&self, gap: Duration) {
+        loop {
+            let due = {
+                let (now, waiting) = (self.clock.monotonic(), self.waiting());
+                let mut state = self.state();
+                let calls = state.calls(waiting);
+                let Some(shared) = state.shared() else {
+                    return;
+                };
+                shared.gap = gap;
+                let due = shared.due(now, calls);
+                if due.is_some_and(|due| due <= now) {
+                    return;
+                }
+                shared.armed = due;
+                due.map(|due| due - now)
+            };
+            match due {
+                None => self.wanted.notified().await,
+                Some(wait) => tokio::select! {
+                    biased;
+                    () = self.wanted.notified() => {}
+                    () = self.clock.sleep(wait) => {}
+                },
+            }
+        }
+    }
+
+    /// Of a shared lane: what is to be told; the same until it was heard. None: the lane is the process's own.
+    pub fn say(&self) -> Option<Say> {
+        let (now, waiting) = (self.clock.monotonic(), self.waiting());
+        self.state().say(now, waiting)
+    }
+
+    /// Of a shared lane: the process does not want its part any more, and starts nothing until it has one again. None: it
+    /// has none.
+    pub fn leave(&self) -> Option<LaneReport> {
+        let now = self.clock.monotonic();
+        self.state().shared().and_then(|shared| shared.leave(now))
+    }
+
+    /// Of a shared lane: a report that was said at `asked` was heard.
+    pub fn heard(&self, asked: Duration) {
+        if let Some(shared) = self.state().shared() {
+            shared.heard(asked);
+        }
+    }
+
+    fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Wakes the keeper of a shared lane if it sleeps for longer than there is nothing to tell.
+    fn look(&self) {
+        let (now, waiting) = (self.clock.monotonic(), self.waiting());
+        let mut state = self.state();
+        let calls = state.calls(waiting);
+        let Some(shared) = state.shared() else { return };
+        shared.note_calls(calls);
+        let due = shared.due(now, calls);
+        let is_earlier = match (due, shared.armed) {
+            (Some(due), Some(armed)) => due < armed,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if is_earlier {
+            self.wanted.notify_one();
+        }
     }
 
     async fn start_at_head(&self, demand: Demand) -> Start<'_> {
@@ -103,8 +196,12 @@ impl Lane {
                     };
                 }
                 // A change in between is not missed: it leaves a permit with the `Notify`.
-                Turn::Wait(None) => self.changed.notified().await,
+                Turn::Wait(None) => {
+                    self.look();
+                    self.changed.notified().await;
+                }
                 Turn::Wait(Some(until)) => {
+                    self.look();
                     let wait = until.saturating_sub(self.clock.monotonic());
                     tokio::select! {
                         biased;
@@ -147,9 +244,17 @@ impl Start<'_> {
         });
     }
 
+    /// The service says that it takes nothing from anybody for long: of a shared lane, every process pauses for `pause`.
+    pub fn parked(self, pause: Duration) {
+        if let Some(shared) = self.lane.state().shared() {
+            shared.wish_pause(pause);
+        }
+    }
+
     fn end(&mut self, tell: impl FnOnce(&Lane, Ticket)) {
         if let Some(ticket) = self.ticket.take() {
             tell(self.lane, ticket);
+            self.lane.look();
             self.lane.changed.notify_one();
         }
     }

@@ -1,5 +1,6 @@
 //! How fast calls may start.
 
+pub mod keeper;
 pub mod lane;
 pub mod quota;
 mod rate;

@@ -85,6 +85,11 @@ impl Books {
         self.taken
     }
 
+    /// Calls started and not refused.
+    pub(super) fn accepted(&self) -> i64 {
+        self.accepted
+    }
+
     /// What the service took, a second, over the last `span`.
     pub(super) fn lately(&self, now: Duration, span: Duration) -> f64 {
         self.history.rate(now, self.taken, span)

@@ -86,6 +86,8 @@ pub(super) struct Limit {
     rate: Option<f64>,
     /// How much the service's bucket is taken to hold, as time at the full rate.
     bucket: Duration,
+    /// Nothing is saved up beyond one call.
+    is_even: bool,
     pace: Account,
     room: Account,
     books: Books,
@@ -104,12 +106,18 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    pub(super) fn new(told_per_minute: Option<u64>, bucket: Duration, now: Duration) -> Limit {
-        let told = told_per_minute.map(|told| told as f64 / 60.0 * USED_OF_TOLD);
+    pub(super) fn new(
+        told_per_minute: Option<f64>,
+        bucket: Duration,
+        is_even: bool,
+        now: Duration,
+    ) -> Limit {
+        let told = told_per_minute.map(|told| told / 60.0 * USED_OF_TOLD);
         let mut limit = Limit {
             told,
             rate: None,
             bucket: bucket.max(Duration::from_secs(1)),
+            is_even,
             pace: Account::full(0.0, 0.0, now),
             room: Account::full(0.0, 0.0, now),
             books: Books::default(),
@@ -128,6 +136,50 @@ impl Limit {
             limit.books.mark(Moment { now, pushed_s, seq }, told);
         }
         limit
+    }
+
+    /// Another quota was told, or none. Where nothing lower was found, it is the rate from now on.
+    pub(super) fn tell(&mut self, now: Duration, told_per_minute: Option<f64>) {
+        let told = told_per_minute.map(|told| told / 60.0 * USED_OF_TOLD);
+        let before = std::mem::replace(&mut self.told, told);
+        match (told, self.rate) {
+            (Some(told), None) => self.begin(now, told),
+            (Some(told), Some(rate)) if before.is_some_and(|before| rate >= before) => {
+                self.set_rate(now, told);
+            }
+            (_, Some(rate)) => self.set_rate(now, rate),
+            (None, None) => {}
+        }
+    }
+
+    /// The process's part of a shared limit is so much a minute; none: it is not limited. `is_new`: it had none before,
+    /// and what was left of an older one is not spent.
+    pub(super) fn share(&mut self, now: Duration, per_minute: Option<f64>, is_new: bool) {
+        let Some(rate) = per_minute.map(|per_minute| per_minute / 60.0) else {
+            (self.told, self.rate) = (None, None);
+            return;
+        };
+        self.told = Some(rate);
+        match self.rate {
+            Some(_) => self.set_rate(now, rate),
+            None => self.begin(now, rate),
+        }
+        if is_new {
+            self.pace.lower_to(now, 0.0);
+        }
+    }
+
+    /// The quota refused a call of a shared lane: the fleet decides what follows, but the service's bucket holds less
+    /// than this call asked for.
+    pub(super) fn refuse_shared(&mut self, now: Duration, reserved: f64) {
+        if self.rate.is_some() {
+            self.room.lower_to(now, reserved / 2.0);
+        }
+    }
+
+    /// What the service took in all, and calls that it accepted.
+    pub(super) fn sums(&self) -> (f64, i64) {
+        (self.books.taken(), self.books.accepted())
     }
 
     /// The present rate a second; none: not limited.
@@ -286,7 +338,7 @@ impl Limit {
 
     fn begin(&mut self, now: Duration, rate: f64) {
         let bucket = rate * self.bucket.as_secs_f64();
-        self.pace = Account::full(rate, rate * BURST_SECONDS, now);
+        self.pace = Account::full(rate, self.burst(rate), now);
         self.room = Account::full(rate, bucket, now);
         self.rate = Some(rate);
     }
@@ -298,9 +350,15 @@ impl Limit {
     }
 
     fn resize(&mut self, now: Duration, rate: f64) {
-        // Two calls at least, so that what a call gives back at its end is not lost.
-        let burst = (rate * BURST_SECONDS).max(2.0 * self.books.size());
-        self.pace.set(now, rate, burst);
+        self.pace.set(now, rate, self.burst(rate));
         self.room.set(now, rate, rate * self.bucket.as_secs_f64());
+    }
+
+    /// How much pace is kept. Two calls at least, so that what a call gives back at its end is not lost.
+    fn burst(&self, rate: f64) -> f64 {
+        match self.is_even {
+            true => self.books.size(),
+            false => (rate * BURST_SECONDS).max(2.0 * self.books.size()),
+        }
     }
 }

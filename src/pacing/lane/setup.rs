@@ -12,6 +12,11 @@ pub struct LaneSetup {
     pub quota: QuotaSetup,
     /// Calls in flight that a lane begins with when no limit is told; each answer allows one more.
     pub first_in_flight: u32,
+    /// The quota is shared with other processes: nothing starts until the fleet has given a part of it
+    /// ([`super::Lane::set_share`]), and refusals are told and not acted upon alone.
+    pub is_shared: bool,
+    /// Calls are spaced evenly, and nothing is saved up beyond one call: for a rate that is a promise and not a quota.
+    pub is_even: bool,
 }
 
 impl Default for LaneSetup {
@@ -19,6 +24,8 @@ impl Default for LaneSetup {
         LaneSetup {
             quota: QuotaSetup::default(),
             first_in_flight: 10,
+            is_shared: false,
+            is_even: false,
         }
     }
 }
@@ -33,6 +40,14 @@ impl LaneSetup {
                 ..QuotaSetup::default()
             },
             ..LaneSetup::default()
+        }
+    }
+
+    /// The same, as one part of a fleet's.
+    pub fn shared(self) -> LaneSetup {
+        LaneSetup {
+            is_shared: true,
+            ..self
         }
     }
 

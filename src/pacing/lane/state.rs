@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+use crate::core::lane::{LaneShare, Rates};
 use crate::ports::error::Throttle;
 
 use super::books::Moment;
 use super::limit::{Limit, Lowered};
 use super::probe::Probe;
 use super::setup::{Demand, LaneSetup, LaneSnapshot};
+use super::share::{HeldBy, Say, Shared};
 
 /// A first pause takes no longer than so many calls do.
 const PAUSE_CALLS: f64 = 32.0;
@@ -74,6 +76,8 @@ pub(super) struct LaneState {
     /// Within this time a refusal comes back.
     echo: Duration,
     held_since: Option<Duration>,
+    /// The process's part of a shared lane; none: the lane is its own.
+    shared: Option<Shared>,
     /// Seconds for which calls were held back in all, as far as they say what the quota is.
     pushed_s: f64,
 }
@@ -81,11 +85,22 @@ pub(super) struct LaneState {
 impl LaneState {
     pub(super) fn new(setup: &LaneSetup, now: Duration) -> LaneState {
         let quota = &setup.quota;
-        let limit = |told: Option<u64>| Limit::new(told, quota.bucket, now);
+        let told = Rates {
+            tokens: quota.tokens_per_minute.map(|told| told as f64),
+            requests: quota.requests_per_minute.map(|told| told as f64),
+        };
+        // A part of a shared lane is told by the fleet.
+        let own = if setup.is_shared {
+            Rates::default()
+        } else {
+            told
+        };
+        let limit = |told| Limit::new(told, quota.bucket, setup.is_even, now);
         LaneState {
-            tokens: limit(quota.tokens_per_minute),
-            requests: limit(quota.requests_per_minute),
-            is_closed: [quota.tokens_per_minute, quota.requests_per_minute].contains(&Some(0)),
+            tokens: limit(own.tokens),
+            requests: limit(own.requests),
+            is_closed: [own.tokens, own.requests].contains(&Some(0.0)),
+            shared: setup.is_shared.then(|| Shared::new(told, now)),
             allowed: u64::from(setup.first_in_flight.max(1)),
             in_flight: 0,
             reserved: 0.0,
@@ -109,6 +124,15 @@ impl LaneState {
     pub(super) fn try_start(&mut self, now: Duration, demand: Demand) -> Turn {
         let reserved = demand.reserved_tokens.min(MOST_TOKENS) as f64;
         let expected = demand.expected_tokens.clamp(1, MOST_TOKENS) as f64;
+        if let Some(shared) = &mut self.shared {
+            if shared.is_closed(now) {
+                shared.hold(now, Some(HeldBy::Requests));
+                return Turn::Wait(None);
+            }
+            if shared.pause_until > now {
+                return Turn::Wait(Some(shared.pause_until));
+            }
+        }
         let knows_nothing = self.tokens.rate().is_none() && self.requests.rate().is_none();
         if self.is_closed || knows_nothing && self.in_flight >= self.allowed {
             return Turn::Wait(None);
@@ -146,10 +170,16 @@ impl LaneState {
             Probe::None => {
                 let tokens = now + self.tokens.wait_for(now, reserved, expected);
                 let requests = now + self.requests.wait_for(now, 1.0, 1.0);
+                let mut by = None;
                 if tokens > now && tokens >= requests {
                     self.tokens.hold();
+                    by = Some(HeldBy::Tokens);
                 } else if requests > now {
                     self.requests.hold();
+                    by = Some(HeldBy::Requests);
+                }
+                if let Some(shared) = &mut self.shared {
+                    shared.hold(now, by);
                 }
                 tokens.max(requests)
             }
@@ -160,6 +190,9 @@ impl LaneState {
     pub(super) fn leave(&mut self, now: Duration) {
         if let Some(since) = self.held_since.take() {
             self.pushed_s += now.saturating_sub(since).as_secs_f64();
+        }
+        if let Some(shared) = &mut self.shared {
+            shared.hold(now, None);
         }
     }
 
@@ -207,6 +240,18 @@ impl LaneState {
         self.echo = (self.echo * 3 / 4).max(took * 2).min(FIRST_PAUSE);
         // What was on its way when the lane was lowered belongs to that event.
         if ticket.epoch < self.epoch {
+            return;
+        }
+        if let Some(shared) = &mut self.shared {
+            let tokens = which != Some(Throttle::Requests);
+            let requests = which != Some(Throttle::Tokens);
+            shared.refused(tokens, requests);
+            if tokens {
+                self.tokens.refuse_shared(now, ticket.reserved);
+            }
+            if requests {
+                self.requests.refuse_shared(now, 1.0);
+            }
             return;
         }
         if self.held_since.is_some() {
@@ -272,6 +317,46 @@ impl LaneState {
     fn end(&mut self, ticket: &Ticket) {
         self.in_flight -= 1;
         self.reserved -= ticket.reserved;
+    }
+
+    /// Another quota was told.
+    pub(super) fn tell(&mut self, now: Duration, told: Rates) {
+        if let Some(shared) = &mut self.shared {
+            shared.told = told;
+            return;
+        }
+        self.tokens.tell(now, told.tokens);
+        self.requests.tell(now, told.requests);
+        self.is_closed = [told.tokens, told.requests].contains(&Some(0.0));
+    }
+
+    /// The process's part of a shared lane, asked for at `asked`.
+    pub(super) fn set_share(&mut self, now: Duration, asked: Duration, share: &LaneShare) {
+        let Some(shared) = &mut self.shared else {
+            return;
+        };
+        let is_new = shared.is_closed(now);
+        shared.set(asked, share);
+        self.epoch = share.epoch;
+        self.tokens.share(now, share.rates.tokens, is_new);
+        self.requests.share(now, share.rates.requests, is_new);
+    }
+
+    /// The part of a shared lane; none: the lane is the process's own.
+    pub(super) fn shared(&mut self) -> Option<&mut Shared> {
+        self.shared.as_mut()
+    }
+
+    /// Calls in progress, with `waiting` ones.
+    pub(super) fn calls(&self, waiting: u64) -> u64 {
+        self.in_flight + waiting
+    }
+
+    /// What is to be told of a shared lane; none: the lane is the process's own.
+    pub(super) fn say(&mut self, now: Duration, waiting: u64) -> Option<Say> {
+        let (calls, sums, epoch) = (self.calls(waiting), self.tokens.sums(), self.epoch);
+        let shared = self.shared.as_mut()?;
+        Some(shared.say(now, calls, sums, epoch))
     }
 
     /// Present limits, counts and sums; `waiting` is known to who keeps the line.

@@ -2,6 +2,7 @@
 //! `cargo test --lib pacing::tests -- --nocapture` prints.
 
 mod faults;
+mod fleet;
 mod line;
 mod quotas;
 mod requests;

@@ -87,8 +87,7 @@ impl Trial {
         let early = Duration::from_secs_f64(60.0 * service.share());
         clock.sleep(early).await;
         let lane = Lane::new(clock.clone(), self.lane);
-        let begin = clock.monotonic();
-        service.notes.lock().expect("no panic").begin = begin;
+        let begin = service.begin();
         let mut callers: FuturesUnordered<_> = (0..self.callers)
             .map(|_| service.keep_busy(is_paced.then_some(&lane)))
             .collect();
@@ -101,15 +100,7 @@ impl Trial {
         }
         let took = clock.monotonic() - begin;
         drop(callers);
-        let snapshot = lane.snapshot();
-        let notes = service.notes.into_inner().expect("no panic");
-        Outcome {
-            took,
-            snapshot,
-            settled: notes.settled,
-            started: notes.started,
-            refused: notes.refused,
-        }
+        service.outcome(took, lane.snapshot())
     }
 }
 
@@ -154,6 +145,28 @@ impl Outcome {
     }
 }
 
+/// A call that the service answers, also when its caller is gone by then (it settles early, in that case).
+struct Settles<'s> {
+    service: &'s Service,
+    reserved: u64,
+    settled: u64,
+}
+
+impl Drop for Settles<'_> {
+    fn drop(&mut self) {
+        let Settles {
+            service,
+            reserved,
+            settled,
+        } = *self;
+        let now = service.clock.monotonic();
+        let mut quota = service.quota.lock().expect("no panic");
+        quota.settle(now, reserved, settled);
+        drop(quota);
+        service.note(|notes, at| notes.settled.push((at, settled)));
+    }
+}
+
 #[derive(Default)]
 struct Notes {
     begin: Duration,
@@ -163,7 +176,7 @@ struct Notes {
     refused: Vec<f64>,
 }
 
-struct Service {
+pub(super) struct Service {
     clock: Arc<dyn Clock>,
     trial: Trial,
     quota: Mutex<Quota>,
@@ -171,7 +184,7 @@ struct Service {
 }
 
 impl Service {
-    fn new(clock: Arc<dyn Clock>, trial: &Trial) -> Service {
+    pub(super) fn new(clock: Arc<dyn Clock>, trial: &Trial) -> Service {
         let quota = Quota::new(trial.quota, clock.monotonic());
         Service {
             clock,
@@ -181,12 +194,31 @@ impl Service {
         }
     }
 
+    /// The trial begins now.
+    pub(super) fn begin(&self) -> Duration {
+        let begin = self.clock.monotonic();
+        self.notes.lock().expect("no panic").begin = begin;
+        begin
+    }
+
+    /// What came of the trial.
+    pub(super) fn outcome(&self, took: Duration, snapshot: LaneSnapshot) -> Outcome {
+        let notes = std::mem::take(&mut *self.notes.lock().expect("no panic"));
+        Outcome {
+            took,
+            snapshot,
+            settled: notes.settled,
+            started: notes.started,
+            refused: notes.refused,
+        }
+    }
+
     /// A random number from 0 to 1.
-    fn share(&self) -> f64 {
+    pub(super) fn share(&self) -> f64 {
         (self.clock.random() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    fn between(&self, from: f64, to: f64) -> f64 {
+    pub(super) fn between(&self, from: f64, to: f64) -> f64 {
         from + (to - from) * self.share()
     }
 
@@ -253,17 +285,16 @@ impl Service {
                 Refused::Requests => Throttle::Requests,
             });
         }
+        let _settles = Settles {
+            service: self,
+            reserved,
+            settled,
+        };
         self.pass(self.trial.answer_ms).await;
-        let now = self.clock.monotonic();
-        self.quota
-            .lock()
-            .expect("no panic")
-            .settle(now, reserved, settled);
-        self.note(|notes, at| notes.settled.push((at, settled)));
         Ok(())
     }
 
-    async fn keep_busy(&self, lane: Option<&Lane>) {
+    pub(super) async fn keep_busy(&self, lane: Option<&Lane>) {
         while let Some((demand, settled)) = self.next_call() {
             let Some(lane) = lane else {
                 while self.answer(demand.reserved_tokens, settled).await.is_err() {
@@ -280,7 +311,7 @@ impl Service {
         }
     }
 
-    async fn change_limits(&self, changes: &[(u64, Option<u64>, Option<u64>)]) {
+    pub(super) async fn change_limits(&self, changes: &[(u64, Option<u64>, Option<u64>)]) {
         let mut passed = 0;
         for (second, tokens, requests) in changes {
             self.clock.sleep(Duration::from_secs(second - passed)).await;

@@ -1,0 +1,164 @@
+//! A fleet of workers against one quota, over the ledger (I9, issue 4): in virtual time, with a ledger that takes its time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::service::{Outcome, SHAPES, Service, Trial, quota};
+use crate::adapters::embedded::{EmbeddedLedger, Store, Work};
+use crate::adapters::memory::clock::SimClock;
+use crate::adapters::memory::ledger::MemoryStore;
+use crate::core::chunk::ChunkLimits;
+use crate::pacing::keeper::{GAP, Keeper};
+use crate::pacing::lane::{Lane, LaneSetup};
+use crate::pacing::quota::Refill;
+use crate::ports::error::PortResult;
+use crate::ports::{Clock, Ledger};
+
+const QUOTA: u64 = 1_000_000;
+const SEEDS: std::ops::Range<u64> = 1..4;
+
+/// A store that takes 5 to 30 ms for a transaction, and counts them.
+struct SlowStore {
+    clock: Arc<dyn Clock>,
+    store: MemoryStore,
+    transactions: AtomicU64,
+}
+
+#[async_trait]
+impl Store for SlowStore {
+    async fn transact<R: Send + 'static>(&self, work: Work<R>) -> PortResult<R> {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        let takes = Duration::from_millis(5 + self.clock.random() % 25);
+        self.clock.sleep(takes / 2).await;
+        let done = self.store.transact(work).await;
+        self.clock.sleep(takes / 2).await;
+        done
+    }
+}
+
+/// A fleet in a trial.
+struct Fleet {
+    trial: Trial,
+    workers: usize,
+    /// Callers of a worker.
+    callers: usize,
+    /// From when to when each worker lives, by its number: seconds of the trial.
+    lives: fn(&Fleet, usize) -> (f64, f64),
+}
+
+impl Fleet {
+    /// Workers that ask for three times the quota at least, for 20 minutes.
+    fn new(seed: u64, workers: usize, told: Option<u64>, shape: (&str, u64, Refill)) -> Fleet {
+        let lane = LaneSetup::told(told, None).shared();
+        Fleet {
+            trial: Trial::new(seed, lane, quota(shape, Some(QUOTA), None)),
+            workers,
+            callers: 72usize.div_ceil(workers).max(4),
+            lives: |_, _| (0.0, f64::INFINITY),
+        }
+    }
+
+    /// What came of it, and how many writes a worker made a second at most.
+    async fn run(&self) -> (Outcome, f64) {
+        let clock: Arc<dyn Clock> = Arc::new(SimClock::new(self.trial.seed));
+        let service = Service::new(clock.clone(), &self.trial);
+        clock
+            .sleep(Duration::from_secs_f64(60.0 * service.share()))
+            .await;
+        let store = Arc::new(SlowStore {
+            clock: clock.clone(),
+            store: MemoryStore::default(),
+            transactions: AtomicU64::new(0),
+        });
+        let limits = ChunkLimits::default();
+        let ledger: Arc<dyn Ledger> =
+            Arc::new(EmbeddedLedger::new(store.clone(), clock.clone(), limits));
+        let begin = service.begin();
+        let mut workers: FuturesUnordered<_> = (0..self.workers)
+            .map(|number| self.worker(number, &service, &clock, &ledger))
+            .collect();
+        let all = async { while workers.next().await.is_some() {} };
+        tokio::select! {
+            biased;
+            () = all => {}
+            () = service.change_limits(&self.trial.changes) => unreachable!("sleeps on"),
+            () = clock.sleep(Duration::from_secs(self.trial.seconds)) => {}
+        }
+        drop(workers);
+        let took = clock.monotonic() - begin;
+        let writes = store.transactions.load(Ordering::Relaxed) as f64;
+        let per_worker = writes / self.workers as f64 / took.as_secs_f64();
+        let nobody = Lane::new(clock, LaneSetup::default());
+        (service.outcome(took, nobody.snapshot()), per_worker)
+    }
+
+    async fn worker(
+        &self,
+        number: usize,
+        service: &Service,
+        clock: &Arc<dyn Clock>,
+        ledger: &Arc<dyn Ledger>,
+    ) {
+        let (from, to) = (self.lives)(self, number);
+        clock.sleep(Duration::from_secs_f64(from)).await;
+        let lane = Arc::new(Lane::new(clock.clone(), self.trial.lane));
+        let name = format!("worker-{number}");
+        let keeper = Keeper::new(clock.clone(), ledger.clone(), lane.clone(), "lane", name);
+        let mut callers: FuturesUnordered<_> = (0..self.callers)
+            .map(|_| service.keep_busy(Some(&lane)))
+            .collect();
+        let all = async { while callers.next().await.is_some() {} };
+        let life = Duration::from_secs_f64((to - from).min(1e9));
+        tokio::select! {
+            biased;
+            () = keeper.keep(|| GAP) => {}
+            () = all => {}
+            // It dies: it gives nothing back.
+            () = clock.sleep(life) => {}
+        }
+    }
+}
+
+/// Use from the third minute on, share of starts refused from the first on, writes a worker and second: worst of seeds.
+async fn worst(what: &str, fleet: impl Fn(u64) -> Fleet) -> (f64, f64, f64) {
+    let mut worst: (f64, f64, f64) = (f64::INFINITY, 0.0, 0.0);
+    for seed in SEEDS {
+        let (outcome, writes) = fleet(seed).run().await;
+        let used = outcome.settled_per_minute(120.0, 1_200.0) / QUOTA as f64;
+        let refused = outcome.refused_share(0.0, 1_200.0);
+        worst = (worst.0.min(used), worst.1.max(refused), worst.2.max(writes));
+    }
+    println!(
+        "{what}: at least {:.1} % used, at most {:.2} % of starts refused, {:.2} writes a worker and second",
+        100.0 * worst.0,
+        100.0 * worst.1,
+        worst.2
+    );
+    worst
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_fleet_uses_97_percent_of_a_told_quota_and_is_hardly_refused() {
+    for shape in SHAPES {
+        for workers in [1, 4, 16, 64] {
+            let what = format!("told, {workers} workers, {}", shape.0);
+            let fleet = |seed| Fleet::new(seed, workers, Some(QUOTA), shape);
+            let (used, refused, writes) = worst(&what, fleet).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn untold() {
+    for shape in SHAPES {
+        for workers in [1, 4, 16, 64] {
+            let what = format!("not told, {workers} workers, {}", shape.0);
+            let fleet = |seed| Fleet::new(seed, workers, None, shape);
+            let (used, refused, writes) = worst(&what, fleet).await;
+        }
+    }
+}
