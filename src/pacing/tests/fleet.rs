@@ -162,3 +162,43 @@ async fn untold() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn joins_and_deaths() {
+    for shape in SHAPES {
+        for workers in [4, 16, 64] {
+            let what = format!("coming and going, {workers} workers, {}", shape.0);
+            let fleet = |seed| Fleet {
+                // One after the other comes in the first five minutes; every second one dies after a while.
+                lives: |fleet, number| {
+                    let from = 300.0 * number as f64 / fleet.workers as f64;
+                    let to = 400.0 + 700.0 * number as f64 / fleet.workers as f64;
+                    (from, if number % 2 == 0 { f64::INFINITY } else { to })
+                },
+                ..Fleet::new(seed, workers, Some(QUOTA), shape)
+            };
+            let (used, refused, writes) = worst(&what, fleet).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn halved() {
+    for shape in SHAPES {
+        for workers in [1, 4, 16, 64] {
+            let (mut used, mut before, mut refused) = (f64::INFINITY, f64::INFINITY, 0.0f64);
+            for seed in SEEDS {
+                let mut fleet = Fleet::new(seed, workers, Some(QUOTA), shape);
+                fleet.trial.changes = vec![(600, Some(QUOTA / 2), None)];
+                let (outcome, _) = fleet.run().await;
+                before = before.min(outcome.settled_per_minute(120.0, 600.0) / QUOTA as f64);
+                used = used.min(outcome.settled_per_minute(660.0, 1_200.0) / QUOTA as f64 * 2.0);
+                refused = refused.max(outcome.refused_share(0.0, 1_200.0));
+            }
+            println!(
+                "halved, {workers} workers, {}: {:.1} % used before, {:.1} % of half after, {:.2} % refused",
+                shape.0, 100.0 * before, 100.0 * used, 100.0 * refused
+            );
+        }
+    }
+}

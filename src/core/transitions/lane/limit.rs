@@ -127,7 +127,12 @@ impl LaneLimit {
     fn refused(&mut self, told: &Told) -> bool {
         let Some(rate) = self.rate else {
             let lately = told.fleet_uses.max(per_minute(told.taken, told.passed_ms));
-            self.rate = Some((lately * FIRST_RATE).max(self.slowest()));
+            let first = (lately * FIRST_RATE).max(self.slowest());
+            if first <= 0.0 {
+                // Nobody told of a call that was accepted: there is nothing to go by yet.
+                return false;
+            }
+            self.rate = Some(first);
             self.is_fresh = true;
             self.strain = 1.0;
             self.mark();
