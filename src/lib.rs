@@ -10,6 +10,7 @@ pub mod cli;
 pub mod coding;
 pub mod config;
 pub mod consumer;
+pub mod control;
 pub mod core;
 pub mod evaluate;
 pub mod fleet;

@@ -1,0 +1,213 @@
+//! What is to be said of a job now: state, rows, cost, chunks that were given up; and how fast it goes.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{ControlPorts, ControlResult};
+use crate::core::chunk::{ChunkRecord, ChunkStatus};
+use crate::core::ids::{ChunkNo, Generation, RowNo};
+use crate::core::job::{End, JobRecord, PauseReason, Phase, Stop};
+use crate::core::money::NanoUsd;
+use crate::core::tally::Tally;
+use crate::ports::retry::{Backoff, retry};
+use crate::report::summary::rfc3339;
+
+/// Chunk records read at once.
+const PAGE_CHUNKS: u32 = 500;
+/// The rate is that of so long a time.
+const RATE_OVER: Duration = Duration::from_secs(60);
+
+/// A job as people ask for it. The JSON form is stable: fields are added, never changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobStatus {
+    /// The job.
+    pub job_id: String,
+    /// SPLITTING, RUNNING, PAUSED, FINISHING, COMPLETED, COMPLETED_WITH_ERRORS, FAILED or CANCELLED.
+    pub state: &'static str,
+    /// Why it is paused, stopping or failed.
+    pub reason: Option<String>,
+    /// 0 for the first pass; raised by each retry.
+    pub generation: Generation,
+    /// Rows of the input; none: still being counted.
+    pub rows_total: Option<u64>,
+    /// Rows whose chunks are committed or given up.
+    pub rows_done: u64,
+    /// Of these: with a valid code for every asked problem type.
+    pub coded: u64,
+    /// Of these: the text does not suffice.
+    pub insufficient: u64,
+    /// Of these: without text.
+    pub empty: u64,
+    /// Of these: failed.
+    pub failed: u64,
+    /// Of these: marked for review.
+    pub review: u64,
+    /// Chunks known so far.
+    pub chunks_total: u32,
+    /// Committed chunks.
+    pub chunks_committed: u32,
+    /// Chunks that were given up.
+    pub chunks_quarantined: u32,
+    /// Chunks that wait for their job to go on.
+    pub chunks_parked: u32,
+    /// US dollars of committed rows and what no row could be charged with; none: calls were made, and their price is not
+    /// known.
+    pub cost_usd: Option<String>,
+    /// US dollars that count under the cost cap: with calls in flight, and calls whose end nobody saw.
+    pub counted_under_cap_usd: String,
+    /// The cost cap; none: there is none.
+    pub max_cost_usd: Option<String>,
+    /// Who answers.
+    pub model_id: String,
+    /// The input, as bucket/key.
+    pub input: String,
+    /// Where the outputs are, as bucket/prefix.
+    pub output: String,
+    /// When it was made (RFC 3339).
+    pub created: String,
+    /// When it ended (RFC 3339); none: it has not.
+    pub ended: Option<String>,
+}
+
+impl JobStatus {
+    /// What a record says.
+    pub fn new(job: &JobRecord) -> JobStatus {
+        let tally = &job.counters.tally;
+        JobStatus {
+            job_id: job.job_id.to_string(),
+            state: job.state(),
+            reason: reason(job),
+            generation: job.generation,
+            rows_total: job.split.as_ref().map(|split| split.rows),
+            rows_done: tally.rows,
+            coded: tally.coded,
+            insufficient: tally.insufficient,
+            empty: tally.empty,
+            failed: tally.failed,
+            review: tally.review,
+            chunks_total: job
+                .split
+                .as_ref()
+                .map_or(job.stored_chunks, |split| split.chunks),
+            chunks_committed: job.counters.committed,
+            chunks_quarantined: job.counters.quarantined,
+            chunks_parked: job.counters.parked,
+            cost_usd: cost(tally).map(|cost| cost.to_string()),
+            counted_under_cap_usd: (job.counters.budget.spent + job.counters.budget.reserved)
+                .to_string(),
+            max_cost_usd: job.spec.max_cost_usd.map(|cap| cap.to_string()),
+            model_id: job.spec.model_id.clone(),
+            input: job.spec.input().to_string(),
+            output: job.spec.output("").to_string(),
+            created: rfc3339(job.created_ms),
+            ended: job.ended_ms.map(rfc3339),
+        }
+    }
+}
+
+/// What committed rows cost; none: tokens were used, and nobody knows their price.
+fn cost(tally: &Tally) -> Option<NanoUsd> {
+    let cost = tally.total_cost();
+    let mut usage = tally.usage;
+    usage += tally.overhead_usage;
+    let is_unknown = cost == NanoUsd::ZERO && usage.prompt_tokens() + usage.output_tokens > 0;
+    (!is_unknown).then_some(cost)
+}
+
+fn reason(job: &JobRecord) -> Option<String> {
+    if let Phase::Ended(End::Failed { reason }) = &job.phase {
+        return Some(reason.clone());
+    }
+    if job.is_over() {
+        return None;
+    }
+    match (&job.stopping, &job.paused) {
+        (Some(Stop::Failed { reason }), _) => Some(format!("being stopped: {reason}")),
+        (Some(Stop::Cancelled), _) => Some("being cancelled".to_string()),
+        (None, Some(paused)) => Some(why_paused(paused)),
+        (None, None) => None,
+    }
+}
+
+fn why_paused(reason: &PauseReason) -> String {
+    match reason {
+        PauseReason::ByUser => "paused by annexa pause".to_string(),
+        PauseReason::CostCap => {
+            "its cost cap is reached; annexa resume --max-cost-usd raises it".to_string()
+        }
+        PauseReason::LaneParked { detail } => format!("its model takes nothing for now: {detail}"),
+    }
+}
+
+/// A chunk that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Quarantined {
+    /// Its number.
+    pub chunk: ChunkNo,
+    /// Number of its first row.
+    pub first_row: RowNo,
+    /// How many rows it holds.
+    pub rows: u32,
+    /// Why.
+    pub reason: String,
+}
+
+/// Up to `max` chunks of the job that were given up, in order. Reads the index only as far as it must.
+pub async fn quarantined(
+    ports: &ControlPorts,
+    job: &JobRecord,
+    max: usize,
+) -> ControlResult<Vec<Quarantined>> {
+    let wanted = max.min(job.counters.quarantined as usize);
+    let (mut found, mut from) = (Vec::new(), 0);
+    while found.len() < wanted {
+        let page: Vec<ChunkRecord> = retry(&*ports.clock, Backoff::STORAGE, || {
+            ports.ledger.chunks(&job.job_id, from, PAGE_CHUNKS)
+        })
+        .await?;
+        let Some(last) = page.last() else { break };
+        from = last.range.chunk + 1;
+        for chunk in page {
+            if let ChunkStatus::Quarantined { reason } = chunk.status {
+                found.push(Quarantined {
+                    chunk: chunk.range.chunk,
+                    first_row: chunk.range.first_row,
+                    rows: chunk.range.rows,
+                    reason,
+                });
+            }
+        }
+    }
+    found.truncate(wanted);
+    Ok(found)
+}
+
+/// How fast rows get done, from looks at the job's counters.
+#[derive(Debug, Default)]
+pub struct Pace(VecDeque<(Duration, u64)>);
+
+impl Pace {
+    /// Takes a look in: `rows_done` at the monotonic time `now`. Rows a second over the last minute; none: not known yet.
+    pub fn look(&mut self, now: Duration, rows_done: u64) -> Option<f64> {
+        // A retry begins with fewer rows than were done before.
+        if self.0.back().is_some_and(|(_, rows)| *rows > rows_done) {
+            self.0.clear();
+        }
+        self.0.push_back((now, rows_done));
+        while self.0.len() > 2 && now - self.0[1].0 >= RATE_OVER {
+            self.0.pop_front();
+        }
+        let (since, rows) = self.0[0];
+        let seconds = (now - since).as_secs_f64();
+        (seconds > 0.0).then(|| (rows_done - rows) as f64 / seconds)
+    }
+}
+
+/// Time that is left at `rows_per_second`; none: not known.
+pub fn time_left(status: &JobStatus, rows_per_second: Option<f64>) -> Option<Duration> {
+    let left = status.rows_total?.saturating_sub(status.rows_done);
+    let rate = rows_per_second.filter(|rate| *rate > 0.0)?;
+    Duration::try_from_secs_f64(left as f64 / rate).ok()
+}
