@@ -232,12 +232,17 @@ impl AwsConfig {
         self.sdk.endpoint_url().map(str::to_string)
     }
 
-    /// How long one attempt at a storage service may take; `longer` where the service itself waits before it answers.
-    pub(super) fn storage_timeouts(&self, longer: Duration) -> TimeoutConfig {
+    /// How long a connection to a storage service, and one attempt, may take.
+    pub(super) fn storage_timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(self.attempt_timeout + longer)
+            .operation_attempt_timeout(self.attempt_timeout)
             .build()
+    }
+
+    /// Patience for one answer of a storage service.
+    pub(super) fn attempt_timeout(&self) -> Duration {
+        self.attempt_timeout
     }
 
     /// For building clients.

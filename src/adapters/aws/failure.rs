@@ -172,6 +172,10 @@ fn common(request: &Request, refusal: &Refusal) -> PortError {
                 request.action
             ))
         }
+        // The SDK says so of an answer that it cannot read.
+        (_, 200..=299) => {
+            request.open(format!("the answer broke off or cannot be read {refusal}"))
+        }
         (_, 500..=599) => request.open(format!("the service failed {refusal}")),
         (_, 404) => request.never(format!("it is not there: check its name and Region {refusal}")),
         _ => PortError::bug(format!(

@@ -1,9 +1,13 @@
-//! Adapters for AWS: where configuration and credentials come from, and the models of Amazon Bedrock.
+//! Adapters for AWS: where configuration and credentials come from, queues in SQS, objects in S3, and the models of
+//! Amazon Bedrock.
 
 pub mod bedrock;
 pub mod config;
 mod credentials;
+mod failure;
 mod places;
+pub mod s3;
+pub mod sqs;
 mod text;
 
 pub use config::{AwsConfig, BearerToken};

@@ -67,6 +67,16 @@ pub(super) fn find_endpoint(sdk: &SdkConfig) -> Option<(String, String)> {
     Some((url.to_string(), "endpoint_url in the profile".to_string()))
 }
 
+/// The host of an endpoint that is not one of AWS's own (a VPC endpoint is).
+pub(super) fn stand_in(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split(['/', ':']).next().unwrap_or(rest);
+    let is_aws = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"]
+        .iter()
+        .any(|domain| host.ends_with(domain));
+    (!is_aws).then(|| host.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +104,23 @@ mod tests {
         ] {
             assert!(!looks_like_region(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_host_that_is_not_one_of_aws_is_a_stand_in() {
+        assert_eq!(
+            stand_in("http://127.0.0.1:8642").as_deref(),
+            Some("127.0.0.1")
+        );
+        assert_eq!(
+            stand_in("https://proxy.example.org/bedrock").as_deref(),
+            Some("proxy.example.org")
+        );
+        assert_eq!(
+            stand_in("https://bedrock-runtime.us-east-1.amazonaws.com"),
+            None
+        );
+        let endpoint = "https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com";
+        assert_eq!(stand_in(endpoint), None);
     }
 }

@@ -1,3 +1,7 @@
 //! The adapters for AWS against a stand-in that runs on this machine.
 
+pub mod connector;
 pub mod emulator;
+mod refusals;
+mod s3;
+mod sqs;

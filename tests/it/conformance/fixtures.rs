@@ -52,6 +52,10 @@ pub trait BlobsFixture: Send + Sync {
     fn blobs(&self) -> Arc<dyn Blobs>;
     /// A bucket that was empty at first.
     fn bucket(&self) -> &str;
+    /// Whether a version that was replaced or deleted can still be read.
+    fn keeps_versions(&self) -> bool {
+        false
+    }
     /// An object in it.
     fn at(&self, key: &str) -> BlobRef {
         BlobRef::new(self.bucket(), key)

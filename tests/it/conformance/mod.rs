@@ -1,4 +1,5 @@
-//! One suite per port, the same for every adapter (DESIGN §4): memory, SQLite and files; others bring a fixture each.
+//! One suite per port, the same for every adapter (DESIGN §4): memory, SQLite and files, and AWS's services as an emulator
+//! plays them; others bring a fixture each.
 //!
 //! A suite asks no more than the port's own words: queues are unordered, counts approximate, and what a stale receipt
 //! answers is left open. What only one adapter promises stands in a file of its own.
@@ -35,18 +36,46 @@ macro_rules! conform_in_parallel {
     };
 }
 
+/// The checks of [`conform`] where time passes by itself and cannot be made to: adapters that talk over a network.
+macro_rules! conform_in_real_time {
+    ($($adapter:ident = $fixture:expr),+ ; $checks:tt) => {
+        $(conform_in_real_time!(@adapter $adapter, $fixture, $checks);)+
+    };
+    (@adapter $adapter:ident, $fixture:expr, [$($check:ident),+ $(,)?]) => {
+        mod $adapter {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $check() {
+                super::$check(&$fixture).await;
+            })+
+        }
+    };
+}
+
 /// The adapters of [`annexa::ports::Queue`].
 macro_rules! every_queue {
-    ($runtime:ident $checks:tt) => {
-        $runtime! {
+    (conform $checks:tt) => {
+        conform! {
             memory = crate::conformance::fixtures::MemoryQueues::new(),
             sqlite = crate::conformance::fixtures::SqliteQueues::new();
+            $checks
+        }
+        conform_in_real_time! {
+            sqs = crate::conformance::fixtures_aws::SqsQueues::new();
+            $checks
+        }
+    };
+    (conform_in_parallel $checks:tt) => {
+        conform_in_parallel! {
+            memory = crate::conformance::fixtures::MemoryQueues::new(),
+            sqlite = crate::conformance::fixtures::SqliteQueues::new(),
+            sqs = crate::conformance::fixtures_aws::SqsQueues::new();
             $checks
         }
     };
 }
 
-/// Those of them whose hours pass at once.
+/// Those of them whose hours pass at once. Not `sqs`: its twelve hours are real ones, and the emulator does not count
+/// them; what SQS says when they are over is judged in `adapters::aws::sqs::tests`.
 macro_rules! every_queue_in_virtual_time {
     ($checks:tt) => {
         conform! {
@@ -70,10 +99,24 @@ macro_rules! every_ledger {
 
 /// The adapters of [`annexa::ports::Blobs`].
 macro_rules! every_blobs {
-    ($runtime:ident $checks:tt) => {
-        $runtime! {
+    (conform $checks:tt) => {
+        conform! {
             memory = crate::conformance::fixtures::MemoryObjects::new(),
             files = crate::conformance::fixtures::FileObjects::new();
+            $checks
+        }
+        conform_in_real_time! {
+            s3 = crate::conformance::fixtures_aws::S3Objects::new().await,
+            s3_versioned = crate::conformance::fixtures_aws::S3Objects::versioned().await;
+            $checks
+        }
+    };
+    (conform_in_parallel $checks:tt) => {
+        conform_in_parallel! {
+            memory = crate::conformance::fixtures::MemoryObjects::new(),
+            files = crate::conformance::fixtures::FileObjects::new(),
+            s3 = crate::conformance::fixtures_aws::S3Objects::new().await,
+            s3_versioned = crate::conformance::fixtures_aws::S3Objects::versioned().await;
             $checks
         }
     };
@@ -91,9 +134,10 @@ macro_rules! every_answers {
 }
 
 pub mod fixtures;
+pub mod fixtures_aws;
 
 mod answers;
-mod blobs;
+pub mod blobs;
 mod blobs_parallel;
 mod blobs_streams;
 mod chaos;
@@ -103,7 +147,7 @@ mod clock;
 mod files;
 pub mod ledger;
 mod model;
-mod queue;
+pub mod queue;
 mod queue_receipts;
 mod queue_time;
 mod sqlite;

@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::auth::{
 };
 
 use super::super::config::{AwsConfig, BearerToken};
+use super::super::places::stand_in;
 use crate::ports::error::PortResult;
 
 /// Calls in flight per client. HTTP/2 gives one connection a host, with about 100 streams (FACTS §1); past them calls
@@ -62,16 +63,6 @@ pub struct BedrockClients {
     region: String,
     setup: BedrockSetup,
     stand_in: Option<String>,
-}
-
-/// The host of an endpoint that is not one of AWS's own (a VPC endpoint is).
-fn stand_in(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://").unwrap_or(("", url));
-    let host = rest.split(['/', ':']).next().unwrap_or(rest);
-    let is_aws = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"]
-        .iter()
-        .any(|domain| host.ends_with(domain));
-    (!is_aws).then(|| host.to_string())
 }
 
 impl BedrockClients {
@@ -167,28 +158,5 @@ impl ResolveAuthScheme for SigV4Alone {
         _: &'a RuntimeComponents,
     ) -> AuthSchemeOptionsFuture<'a> {
         AuthSchemeOptionsFuture::ready(Ok(vec![AuthSchemeOption::from(SIGV4)]))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::stand_in;
-
-    #[test]
-    fn a_host_that_is_not_one_of_aws_is_a_stand_in() {
-        assert_eq!(
-            stand_in("http://127.0.0.1:8642").as_deref(),
-            Some("127.0.0.1")
-        );
-        assert_eq!(
-            stand_in("https://proxy.example.org/bedrock").as_deref(),
-            Some("proxy.example.org")
-        );
-        assert_eq!(
-            stand_in("https://bedrock-runtime.us-east-1.amazonaws.com"),
-            None
-        );
-        let endpoint = "https://vpce-1.bedrock-runtime.eu-west-1.vpce.amazonaws.com";
-        assert_eq!(stand_in(endpoint), None);
     }
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 
 use super::failure::{Request, explain};
@@ -34,8 +35,8 @@ const MAX_WAIT: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
-    /// For receives alone: with the longest poll's time on top of the limit for an answer.
-    timeouts: aws_sdk_sqs::config::timeout::TimeoutConfig,
+    /// The limit for an answer; a receive has its wait on top.
+    attempt_timeout: Duration,
     url: Arc<str>,
     visibility: Duration,
     dead: Option<Arc<SqsQueue>>,
@@ -127,13 +128,17 @@ impl Queue for SqsQueue {
     }
 
     async fn receive(&self, max: usize, wait: Duration) -> PortResult<Vec<Received>> {
-        let limits = aws_sdk_sqs::Config::builder().timeout_config(self.timeouts.clone());
+        let wait = wait.min(MAX_WAIT);
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(wait + self.attempt_timeout)
+            .build();
+        let limits = aws_sdk_sqs::Config::builder().timeout_config(timeouts);
         let answer = self
             .client
             .receive_message()
             .queue_url(&*self.url)
             .max_number_of_messages(max.clamp(1, MAX_BATCH_ENTRIES) as i32)
-            .wait_time_seconds(whole_seconds(wait.min(MAX_WAIT)))
+            .wait_time_seconds(whole_seconds(wait))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .message_attribute_names(REASON_ATTRIBUTE)

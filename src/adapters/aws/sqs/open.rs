@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::super::config::AwsConfig;
 use super::super::failure::{Request, explain};
 use super::super::text;
-use super::{MAX_WAIT, SqsQueue, refusal};
+use super::{SqsQueue, refusal};
 use crate::ports::Clock;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
@@ -43,11 +43,11 @@ impl SqsQueue {
         )?;
         let config = Builder::from(aws.sdk())
             .retry_config(RetryConfig::disabled())
-            .timeout_config(aws.storage_timeouts(Duration::ZERO))
+            .timeout_config(aws.storage_timeouts())
             .build();
         let queue = SqsQueue {
             client: Client::from_conf(config),
-            timeouts: aws.storage_timeouts(MAX_WAIT),
+            attempt_timeout: aws.attempt_timeout(),
             url: Arc::from(queue_url),
             visibility: Duration::ZERO,
             dead: None,
