@@ -308,7 +308,11 @@ async fn nothing_is_half_written_or_half_read_whatever_happens_to_requests() {
             result.unwrap();
         }
         // A hundred requests or more, one in three of them in trouble: which ones depends on the threads.
-        assert!(trouble.all() > 10, "{} requests got into trouble", trouble.all());
+        assert!(
+            trouble.all() > 10,
+            "{} requests got into trouble",
+            trouble.all()
+        );
     }
 }
 
