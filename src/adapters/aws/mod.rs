@@ -1,9 +1,10 @@
-//! Adapters for AWS: where configuration and credentials come from, queues in SQS, objects in S3, and the models of
-//! Amazon Bedrock.
+//! Adapters for AWS: where configuration and credentials come from, queues in SQS, objects in S3, the ledger and the paid
+//! answers in DynamoDB, and the models of Amazon Bedrock.
 
 pub mod bedrock;
 pub mod config;
 mod credentials;
+pub mod dynamodb;
 mod failure;
 mod places;
 pub mod s3;

@@ -94,6 +94,10 @@ macro_rules! every_ledger {
             sqlite = crate::conformance::fixtures::SqliteLedgers::new();
             $checks
         }
+        conform_in_real_time! {
+            dynamodb = crate::conformance::fixtures_dynamodb::DynamoLedgers::new();
+            $checks
+        }
     };
 }
 
@@ -130,11 +134,16 @@ macro_rules! every_answers {
             sqlite = crate::conformance::fixtures::SqlitePaid::new();
             $checks
         }
+        conform_in_real_time! {
+            dynamodb = crate::conformance::fixtures_dynamodb::DynamoPaid::new();
+            $checks
+        }
     };
 }
 
 pub mod fixtures;
 pub mod fixtures_aws;
+pub mod fixtures_dynamodb;
 
 mod answers;
 pub mod blobs;

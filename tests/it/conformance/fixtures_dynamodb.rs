@@ -1,0 +1,111 @@
+//! Fixtures of the ledger and the paid answers in DynamoDB: a table of their own in the tests' emulator, and a clock whose
+//! hours pass at once although the sockets' time is real.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use annexa::adapters::aws::dynamodb::{DynamoAnswers, DynamoLedger, schema};
+use annexa::adapters::local::clock::SystemClock;
+use annexa::core::chunk::ChunkLimits;
+use annexa::ports::{Answers, Clock, Ledger};
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use super::fixtures::{AnswersFixture, LedgerFixture};
+use crate::aws::emulator::{Emulator, unique};
+
+/// No sleep really lasts longer: others get their turn, and that is all that waiting is for.
+const MOST_REAL: Duration = Duration::from_millis(5);
+
+/// Wall time that goes on from now, and that every sleep moves on at once.
+pub struct LeapingClock {
+    system: SystemClock,
+    leapt_ns: AtomicU64,
+}
+
+impl LeapingClock {
+    /// Starts now.
+    pub fn new() -> Arc<LeapingClock> {
+        Arc::new(LeapingClock {
+            system: SystemClock::new(),
+            leapt_ns: AtomicU64::new(0),
+        })
+    }
+
+    fn leapt(&self) -> Duration {
+        Duration::from_nanos(self.leapt_ns.load(Ordering::SeqCst))
+    }
+}
+
+#[async_trait]
+impl Clock for LeapingClock {
+    fn now_ms(&self) -> u64 {
+        self.system.now_ms() + self.leapt().as_millis() as u64
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.system.monotonic() + self.leapt()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let real = duration.min(MOST_REAL);
+        self.system.sleep(real).await;
+        let leap = (duration - real).as_nanos() as u64;
+        self.leapt_ns.fetch_add(leap, Ordering::SeqCst);
+    }
+
+    fn random(&self) -> u64 {
+        self.system.random()
+    }
+}
+
+/// A new table in the emulator.
+pub async fn new_table(clock: Arc<dyn Clock>) -> String {
+    let name = unique("ledger");
+    schema::create_table(&Emulator::shared().config(), &name, clock)
+        .await
+        .expect("a table can be made");
+    name
+}
+
+/// Fixture of the ledger in DynamoDB.
+pub struct DynamoLedgers(Arc<LeapingClock>, OnceCell<String>);
+
+impl DynamoLedgers {
+    /// One.
+    pub fn new() -> Self {
+        DynamoLedgers(LeapingClock::new(), OnceCell::new())
+    }
+}
+
+#[async_trait]
+impl LedgerFixture for DynamoLedgers {
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.0.clone()
+    }
+    async fn ledger(&self, limits: ChunkLimits) -> Arc<dyn Ledger> {
+        let table = self.1.get_or_init(|| new_table(self.0.clone())).await;
+        let aws = Emulator::shared().config();
+        Arc::new(DynamoLedger::new(&aws, table, self.0.clone(), limits))
+    }
+}
+
+/// Fixture of paid answers in DynamoDB.
+pub struct DynamoPaid(Arc<LeapingClock>);
+
+impl DynamoPaid {
+    /// One.
+    pub fn new() -> Self {
+        DynamoPaid(LeapingClock::new())
+    }
+}
+
+#[async_trait]
+impl AnswersFixture for DynamoPaid {
+    async fn answers(&self) -> Arc<dyn Answers> {
+        let table = new_table(self.0.clone()).await;
+        let aws = Emulator::shared().config();
+        Arc::new(DynamoAnswers::new(&aws, &table, self.0.clone(), 90))
+    }
+}
