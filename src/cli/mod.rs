@@ -10,6 +10,7 @@ pub mod models;
 pub mod run;
 pub mod sim_bedrock;
 pub mod split;
+pub mod submit;
 pub mod terms;
 
 use std::io::Write;
@@ -44,6 +45,8 @@ enum Command {
     ///
     /// Takes the flags of run, reads the whole input and looks up answers paid for before. Calls nobody.
     Estimate(Box<run::RunArgs>),
+    /// Submit a job to the fleet: a file, an object, or a spec
+    Submit(Box<submit::SubmitArgs>),
     /// Look at how a CSV would be read and cut, without coding
     Split(split::SplitArgs),
     /// Search, show and check IMDRF terms
@@ -89,6 +92,10 @@ pub fn main() -> ExitCode {
         Command::Estimate(args) => {
             drop(out);
             return ExitCode::from(run::estimate(&args));
+        }
+        Command::Submit(args) => {
+            drop(out);
+            return ExitCode::from(submit::run(&args));
         }
         Command::Split(args) => split::run(&args, &mut out),
         Command::Terms(command) => terms::run(&command, &mut out),

@@ -36,7 +36,12 @@ pub(super) fn job(
         input_version: or_unknown(version.map(str::to_string)),
         output_bucket: setup.output_bucket.clone(),
         output_prefix: format!("{RESULTS_PREFIX}{job_id}/"),
-        model_id: or_unknown(request.model_id.clone().or_else(|| setup.defaults.model_id.clone())),
+        model_id: or_unknown(
+            request
+                .model_id
+                .clone()
+                .or_else(|| setup.defaults.model_id.clone()),
+        ),
         // The summary is written with the built-in terms, whatever is wrong with the job's own.
         imdrf_bucket: None,
         imdrf_key: None,

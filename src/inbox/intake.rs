@@ -5,31 +5,26 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::arrival::{Arrival, Ignored, ObjectEvent};
 use super::counts::{Became, Counts};
 use super::frozen::{self, ArrivalId, Frozen};
-use super::pin::{pin, read_small};
 use super::place::{Kind, kind_of};
 use super::request::JobRequest;
-use super::resolve::{Resolved, Resolver, ResolverSetup, Unresolved};
+use super::resolve::{Resolved, Resolver, ResolverSetup};
+use super::sources::{Outcome, Refused, Undone};
 use super::{failed, shapes};
 use crate::consumer::Disposition;
 use crate::core::ids::JobId;
 use crate::core::job::{JobRecord, Stop};
 use crate::core::messages::{SplitMessage, encode};
-use crate::core::spec::BlobRef;
+use crate::core::spec::JobSpec;
 use crate::jobs::prefix;
-use crate::ports::error::{ErrorClass, PortError, PortResult};
+use crate::ports::error::{ErrorClass, PortResult};
 use crate::ports::ledger::Created;
 use crate::ports::queue::Received;
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::send::{announce, send_all};
 use crate::ports::{Blobs, Clock, Ledger, Models, Queue};
-
-/// The longest spec that is read.
-const MOST_SPEC_BYTES: u64 = 256 << 10;
 
 /// What an intake needs of the world.
 #[derive(Clone)]
@@ -50,33 +45,9 @@ pub struct IntakePorts {
 
 /// Makes jobs of what arrives, and of what is submitted.
 pub struct Intake {
-    ports: IntakePorts,
-    resolver: Resolver,
+    pub(super) ports: IntakePorts,
+    pub(super) resolver: Resolver,
     counts: Counts,
-}
-
-/// What a submission came to.
-#[derive(Debug, Clone)]
-pub struct Submitted {
-    /// The job.
-    pub job_id: JobId,
-    /// The job as it was found; none: it is new.
-    pub found: Option<Box<JobRecord>>,
-    /// What its user should be told.
-    pub warnings: Vec<String>,
-}
-
-/// Why an arrival made no job.
-enum Undone {
-    /// Nobody can say whose job would fail: a dead letter.
-    Bury(String),
-    Trouble(PortError),
-}
-
-impl From<PortError> for Undone {
-    fn from(error: PortError) -> Undone {
-        Undone::Trouble(error)
-    }
 }
 
 /// An arrival that is being worked on.
@@ -86,19 +57,6 @@ struct Source<'a> {
     what: String,
     /// The object that came, if it was one.
     event: Option<&'a ObjectEvent>,
-}
-
-/// What is known of an arrival when it is refused.
-struct Refused {
-    request: JobRequest,
-    version: Option<String>,
-    problems: Vec<String>,
-}
-
-/// How far an arrival came.
-enum Outcome {
-    Ready(Box<(JobRequest, Resolved)>),
-    Refused(Box<Refused>),
 }
 
 impl Intake {
@@ -191,9 +149,7 @@ impl Intake {
         outcome: impl Future<Output = Result<Outcome, Undone>>,
     ) -> Result<Became, Undone> {
         let (clock, blobs) = (&*self.ports.clock, &*self.ports.blobs);
-        let record = source
-            .arrival
-            .blob(&self.resolver.setup().output_bucket);
+        let record = source.arrival.blob(&self.resolver.setup().output_bucket);
         if let Some(frozen) = frozen::find(clock, blobs, &record).await? {
             self.open(&frozen, &source.what).await?;
             return Ok(Became::Repeated);
@@ -226,115 +182,13 @@ impl Intake {
         Ok(self.open(&frozen, &source.what).await?)
     }
 
-    /// A CSV, with the sidecar beside it if there is one.
-    async fn reports(&self, event: &ObjectEvent) -> Result<Outcome, Undone> {
-        let version = self.version_of(event);
-        let input = &event.blob;
-        let beside = BlobRef::new(&input.bucket, format!("{}.json", input.key));
-        let mut request = JobRequest::default();
-        let mut problems = Vec::new();
-        match self.spec_at("the sidecar", &beside, None).await {
-            Ok(None) => {}
-            Ok(Some(Ok(said))) => request = said,
-            Ok(Some(Err(more))) => {
-                let place = |problem: String| format!("the sidecar {beside}: {problem}");
-                problems.extend(more.into_iter().map(place));
-            }
-            Err(Unresolved::Refused(more)) => problems.extend(more),
-            Err(Unresolved::Trouble(error)) => return Err(Undone::Trouble(error)),
-        }
-        let fits = |said: &Option<String>, is: &String| said.as_ref().is_none_or(|said| said == is);
-        if !fits(&request.input_bucket, &input.bucket) || !fits(&request.input_key, &input.key) {
-            problems.push(format!(
-                "the sidecar {beside} names another input than the file beside it: leave input_bucket and input_key \
-                 out, or drop it as a spec of its own"
-            ));
-        }
-        request.input_bucket = Some(input.bucket.clone());
-        request.input_key = Some(input.key.clone());
-        self.resolved(request, version, problems).await
-    }
-
-    /// A spec that was dropped by itself.
-    async fn spec_object(&self, event: &ObjectEvent) -> Result<Outcome, Undone> {
-        let version = self.version_of(event);
-        let read = self.spec_at("the spec", &event.blob, version.as_deref());
-        let problems = match read.await {
-            Ok(Some(Ok(request))) => return self.resolved(request, None, Vec::new()).await,
-            Ok(Some(Err(problems))) => {
-                let place = |problem: String| format!("the spec {}: {problem}", event.blob);
-                problems.into_iter().map(place).collect()
-            }
-            Ok(None) => vec![format!("the spec {} is not there", event.blob)],
-            Err(Unresolved::Refused(problems)) => problems,
-            Err(Unresolved::Trouble(error)) => return Err(Undone::Trouble(error)),
-        };
-        Ok(Outcome::Refused(Box::new(Refused {
-            request: JobRequest::default(),
-            version,
-            problems,
-        })))
-    }
-
-    /// A spec that came as the message.
-    async fn spec(&self, object: Map<String, Value>) -> Result<Outcome, Undone> {
-        let salvaged = JobRequest::salvaged(&object);
-        match JobRequest::from_object(object) {
-            Ok(request) if request.input_bucket.is_some() => {
-                self.resolved(request, None, Vec::new()).await
-            }
-            Err(problems) if salvaged.input_bucket.is_some() => {
-                Ok(Outcome::Refused(Box::new(Refused {
-                    request: salvaged,
-                    version: None,
-                    problems,
-                })))
-            }
-            Ok(_) => Err(Undone::Bury(
-                "a job spec without input_bucket: name the input".to_string(),
-            )),
-            Err(_) => Err(Undone::Bury(
-                "a job spec without input_bucket, and with other errors: name the input, and correct it as annexa \
-                 submit --spec says"
-                    .to_string(),
-            )),
-        }
-    }
-
-    /// Resolves a request; `problems` are known of it before.
-    async fn resolved(
-        &self,
-        request: JobRequest,
-        version: Option<String>,
-        mut problems: Vec<String>,
-    ) -> Result<Outcome, Undone> {
-        match self.resolver.resolve(&request, version.as_deref()).await {
-            Ok(resolved) if problems.is_empty() => {
-                Ok(Outcome::Ready(Box::new((request, resolved))))
-            }
-            Err(Unresolved::Trouble(error)) => Err(Undone::Trouble(error)),
-            other => {
-                if let Err(Unresolved::Refused(more)) = other {
-                    problems.extend(more);
-                }
-                Ok(Outcome::Refused(Box::new(Refused {
-                    request,
-                    version,
-                    problems,
-                })))
-            }
-        }
-    }
-
     /// What is to be frozen of a job that can be begun: the spec that it has already, or the new one, whose output place
     /// is taken now.
     async fn begin(
         &self,
         (request, resolved): (JobRequest, Resolved),
     ) -> PortResult<Result<Frozen, Box<Refused>>> {
-        let Resolved {
-            job_id, spec, ..
-        } = resolved;
+        let Resolved { job_id, spec, .. } = resolved;
         let refused = |problem: String| {
             Ok(Err(Box::new(Refused {
                 version: Some(spec.input_version.clone()),
@@ -358,16 +212,12 @@ impl Intake {
         }
     }
 
-    async fn take_prefix(
-        &self,
-        job_id: &JobId,
-        spec: &crate::core::spec::JobSpec,
-    ) -> PortResult<()> {
+    pub(super) async fn take_prefix(&self, job_id: &JobId, spec: &JobSpec) -> PortResult<()> {
         prefix::take(&*self.ports.clock, &*self.ports.blobs, job_id, spec).await
     }
 
     /// The job of this id, under the limits that the request names; an error if it writes elsewhere than the request wants.
-    async fn found(
+    pub(super) async fn found(
         &self,
         request: &JobRequest,
         job_id: &JobId,
@@ -395,7 +245,7 @@ impl Intake {
     }
 
     /// Creates the job of `frozen` if it is not there, and has it go on: to its split, or to its end as failed.
-    async fn open(&self, frozen: &Frozen, from: &str) -> PortResult<Became> {
+    pub(super) async fn open(&self, frozen: &Frozen, from: &str) -> PortResult<Became> {
         let IntakePorts {
             clock,
             ledger,
@@ -450,71 +300,6 @@ impl Intake {
         } else {
             Became::Repeated
         })
-    }
-
-    /// Resolves a request that a person makes, creates its job or finds it, and sends it to be split.
-    ///
-    /// # Errors
-    /// All that is wrong with the request (then nothing was begun), or trouble.
-    pub async fn submit(&self, request: &JobRequest) -> Result<Submitted, Unresolved> {
-        let resolved = self.resolver.resolve(request, None).await?;
-        let (job_id, warnings) = (resolved.job_id.clone(), resolved.warnings.clone());
-        let one = |problem: String| Unresolved::Refused(vec![problem]);
-        let found = self.found(request, &job_id).await;
-        let found = found
-            .map_err(Unresolved::Trouble)?
-            .transpose()
-            .map_err(one)?;
-        if found.is_none() {
-            self.take_prefix(&job_id, &resolved.spec)
-                .await
-                .map_err(|error| match error.class {
-                    ErrorClass::PermanentJob => Unresolved::Refused(vec![error.what]),
-                    _ => Unresolved::Trouble(error),
-                })?;
-        }
-        let frozen = Frozen {
-            job_id: job_id.clone(),
-            spec: resolved.spec,
-            failed: None,
-        };
-        self.open(&frozen, "a submission")
-            .await
-            .map_err(Unresolved::Trouble)?;
-        Ok(Submitted {
-            job_id,
-            found: found.map(Box::new),
-            warnings,
-        })
-    }
-
-    /// The store's token for the version that an event is about; none: the event does not say, what is there is meant.
-    fn version_of(&self, event: &ObjectEvent) -> Option<String> {
-        let etag = event.etag.as_ref()?;
-        let version_id = event.version_id.as_deref();
-        Some(self.ports.blobs.version_token(etag, version_id))
-    }
-
-    /// The spec at `blob`, or what is wrong with it; none: it is not there and nobody said that it would be.
-    async fn spec_at(
-        &self,
-        what: &str,
-        blob: &BlobRef,
-        version: Option<&str>,
-    ) -> Result<Option<Result<JobRequest, Vec<String>>>, Unresolved> {
-        let (clock, blobs) = (&*self.ports.clock, &*self.ports.blobs);
-        let head = match version {
-            Some(_) => pin(clock, blobs, what, blob, version).await?,
-            None => {
-                let head = retry(clock, Backoff::STORAGE, || blobs.head(blob)).await;
-                match head.map_err(|error| super::pin::sorted(what, error))? {
-                    Some(head) => head,
-                    None => return Ok(None),
-                }
-            }
-        };
-        let bytes = read_small(clock, blobs, what, blob, &head, MOST_SPEC_BYTES).await?;
-        Ok(Some(JobRequest::parse(&bytes)))
     }
 }
 

@@ -20,13 +20,16 @@ mod place;
 mod request;
 mod resolve;
 mod shapes;
+mod sources;
+mod submit;
 mod terms;
 
 pub use arrival::{Arrival, Ignored, ObjectEvent};
 pub use counts::{Counts, CountsNow};
-pub use intake::{Intake, IntakePorts, Submitted};
+pub use intake::{Intake, IntakePorts};
 pub use key::form_decoded;
 pub use place::{InboxPlace, Kind, kind_of};
 pub use request::JobRequest;
 pub use resolve::{Resolved, Resolver, ResolverSetup, Unresolved};
 pub use shapes::parse;
+pub use submit::Submitted;

@@ -83,28 +83,23 @@ pub struct JobRequest {
 }
 
 impl JobRequest {
-    /// Reads a spec.
-    ///
-    /// # Errors
-    /// All that is wrong with it, each with what to do.
-    pub fn parse(text: &[u8]) -> Result<JobRequest, Vec<String>> {
+    /// Reads a spec: what of it can be read, and all that is wrong with the rest, each with what to do.
+    pub fn parse(text: &[u8]) -> (JobRequest, Vec<String>) {
         let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+        let nothing = |problem: String| (JobRequest::default(), vec![problem]);
         match serde_json::from_slice::<Value>(text) {
             Ok(Value::Object(object)) => JobRequest::from_object(object),
-            Ok(_) => Err(vec!["the spec is no JSON object".to_string()]),
-            Err(error) => Err(vec![format!(
+            Ok(_) => nothing("the spec is no JSON object".to_string()),
+            Err(error) => nothing(format!(
                 "the spec is not JSON (line {}, column {}): correct it there",
                 error.line(),
                 error.column()
-            )]),
+            )),
         }
     }
 
-    /// Reads a spec that is JSON already.
-    ///
-    /// # Errors
-    /// As [`JobRequest::parse`].
-    pub fn from_object(object: Map<String, Value>) -> Result<JobRequest, Vec<String>> {
+    /// As [`JobRequest::parse`], of a spec that is JSON already.
+    pub fn from_object(object: Map<String, Value>) -> (JobRequest, Vec<String>) {
         let mut fields = Fields::new(object, &FIELDS);
         let request = JobRequest {
             input_bucket: bucket(&mut fields, "input_bucket"),
@@ -168,29 +163,7 @@ impl JobRequest {
                 "imdrf_bucket and imdrf_key belong together: give both or neither".to_string(),
             );
         }
-        let problems = fields.problems();
-        if problems.is_empty() {
-            Ok(request)
-        } else {
-            Err(problems)
-        }
-    }
-
-    /// What of a spec that cannot be taken names its job for people: input, model and question, where they can be read.
-    pub(super) fn salvaged(object: &Map<String, Value>) -> JobRequest {
-        let known = ["input_bucket", "input_key", "model_id", "problem_type"];
-        let mut kept = Map::new();
-        for name in known {
-            let alone: Map<String, Value> = object
-                .get(name)
-                .map(|value| (name.to_string(), value.clone()))
-                .into_iter()
-                .collect();
-            if JobRequest::from_object(alone.clone()).is_ok() {
-                kept.extend(alone);
-            }
-        }
-        JobRequest::from_object(kept).unwrap_or_default()
+        (request, fields.problems())
     }
 
     /// The input, if the request names it.

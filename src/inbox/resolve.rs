@@ -14,6 +14,7 @@ use crate::core::outcome::AnsweredBy;
 use crate::core::spec::{JobSpec, defaults};
 use crate::ports::error::{ErrorClass, PortError};
 use crate::ports::{Blobs, Clock, Models};
+use crate::terms::TermTable;
 
 /// What specs are resolved under.
 #[derive(Debug, Clone)]
@@ -119,43 +120,22 @@ impl Resolver {
         request: &JobRequest,
         version: Option<&str>,
     ) -> Result<Resolved, Unresolved> {
-        let (clock, blobs) = (&*self.clock, &*self.blobs);
         let mut problems = Vec::new();
-        let mut warnings = Vec::new();
-        let terms = terms::pinned(clock, blobs, request.terms()).await;
-        let terms = noted(terms, &mut problems)?;
-        let head = match request.input() {
+        let checked = noted(self.check(request).await, &mut problems)?;
+        let mut version_there = None;
+        match request.input() {
             Some(input) => {
-                let pinned = pin(clock, blobs, "the input", &input, version).await;
-                noted(pinned, &mut problems)?
+                let pinned = pin(&*self.clock, &*self.blobs, "the input", &input, version).await;
+                version_there = noted(pinned, &mut problems)?;
             }
             None => {
-                problems.push("input_bucket and input_key are needed: name the CSV".to_string());
-                None
+                problems.push("input_bucket and input_key are needed: name the CSV".to_string())
             }
-        };
-        let mut spec = self.filled_in(request);
-        problems.extend(self.outputs_come_back(request, &spec));
-        match self.model_id(request) {
-            Ok(model_id) => spec.model_id = model_id,
-            Err(problem) => problems.push(problem),
         }
-        let table = match &terms {
-            Some(terms) => terms.table.clone(),
-            None => crate::terms::TermTable::builtin(),
-        };
-        spec.terms_sha256 = table.sha256_hex();
-        spec.imdrf_version = terms.and_then(|terms| terms.version);
-        if let Some(head) = &head {
-            spec.input_version = head.etag.clone();
-        }
-        if !spec.model_id.is_empty() {
-            let opened = self.open_model(&mut spec, &table, &mut warnings);
-            noted(opened, &mut problems)?;
-        }
-        if !problems.is_empty() {
+        let (Some((mut spec, warnings)), Some(head)) = (checked, version_there) else {
             return Err(Unresolved::Refused(problems));
-        }
+        };
+        spec.input_version = head.etag;
         let job_id = job_id(&spec);
         if request.output_prefix.is_none() {
             spec.output_prefix = format!("{RESULTS_PREFIX}{job_id}/");
@@ -165,6 +145,38 @@ impl Resolver {
             spec,
             warnings,
         })
+    }
+
+    /// Everything but the input: a spec in which only that, and what follows from it, is missing; and what its user should
+    /// be told.
+    ///
+    /// # Errors
+    /// As [`Resolver::resolve`].
+    pub async fn check(&self, request: &JobRequest) -> Result<(JobSpec, Vec<String>), Unresolved> {
+        let mut problems = Vec::new();
+        let mut warnings = Vec::new();
+        let terms = terms::pinned(&*self.clock, &*self.blobs, request.terms()).await;
+        let terms = noted(terms, &mut problems)?;
+        let mut spec = self.filled_in(request);
+        problems.extend(self.outputs_come_back(request, &spec));
+        let table = match &terms {
+            Some(terms) => terms.table.clone(),
+            None => TermTable::builtin(),
+        };
+        spec.terms_sha256 = table.sha256_hex();
+        spec.imdrf_version = terms.and_then(|terms| terms.version);
+        match self.model_id(request) {
+            Ok(model_id) => {
+                spec.model_id = model_id;
+                let opened = self.open_model(&mut spec, &table, &mut warnings);
+                noted(opened, &mut problems)?;
+            }
+            Err(problem) => problems.push(problem),
+        }
+        match problems.is_empty() {
+            true => Ok((spec, warnings)),
+            false => Err(Unresolved::Refused(problems)),
+        }
     }
 
     /// What is asked, with what nobody has to look up filled in.
@@ -240,7 +252,7 @@ impl Resolver {
     fn open_model(
         &self,
         spec: &mut JobSpec,
-        table: &Arc<crate::terms::TermTable>,
+        table: &Arc<TermTable>,
         warnings: &mut Vec<String>,
     ) -> Result<(), Unresolved> {
         let known = self.setup.catalog.check(&spec.model_id, &self.setup.region);

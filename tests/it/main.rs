@@ -6,6 +6,7 @@ mod cli;
 mod conformance;
 mod differential;
 mod fleet;
+mod inbox;
 mod records;
 mod sim_bedrock;
 mod simulation;

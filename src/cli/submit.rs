@@ -1,0 +1,366 @@
+//! `annexa submit`: a file, an object or a spec becomes a job of the fleet.
+
+mod upload;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::exit;
+use crate::adapters::aws::config::AwsConfig;
+use crate::adapters::local::clock::SystemClock;
+use crate::config::FleetArgs;
+use crate::core::ids::JobId;
+use crate::core::job::{End, JobRecord, Phase};
+use crate::core::money::NanoUsd;
+use crate::core::problem::ProblemType;
+use crate::fleet::Fleet;
+use crate::inbox::{Intake, IntakePorts, JobRequest, ResolverSetup, Submitted, Unresolved};
+use crate::ports::error::{ErrorClass, PortError};
+use crate::ports::retry::{Backoff, retry};
+use crate::ports::{Clock, Ledger};
+
+/// How often --wait looks.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Submit a job to the fleet.
+///
+/// INPUT is a CSV of reports: a file, which is uploaded first, or an object (s3://BUCKET/KEY). Everything that --spec may
+/// say can be said there; flags stand above it. Prints the job's id; submitted again, it is the same job. What it will cost
+/// says annexa estimate.
+#[derive(Debug, Clone, Args)]
+pub struct SubmitArgs {
+    /// The reports: a file, or s3://BUCKET/KEY [default: the spec's input]
+    pub input: Option<String>,
+    /// A job spec (JSON; see docs/INBOX.md)
+    #[arg(long, value_name = "FILE")]
+    pub spec: Option<PathBuf>,
+    /// What to code: product, patient or both [default: both]
+    #[arg(long, value_name = "TYPE")]
+    pub problem: Option<ProblemType>,
+    /// Who answers [default: DEFAULT_MODEL_ID, else the cheapest current model of the Region's geography]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Reports a call, 1 to 10
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<u64>,
+    /// Calls in flight per worker process
+    #[arg(long, value_name = "N")]
+    pub max_workers: Option<u64>,
+    /// Calls a second, fleet-wide
+    #[arg(long, value_name = "RPS", allow_negative_numbers = true)]
+    pub rate_limit: Option<f64>,
+    /// Start no call past this cost; the job pauses, and a higher cap goes on
+    #[arg(long, value_name = "USD")]
+    pub max_cost_usd: Option<NanoUsd>,
+    /// Rows a chunk
+    #[arg(long, value_name = "N")]
+    pub chunk_rows: Option<u64>,
+    /// Column of the reports' ids
+    #[arg(long, value_name = "COLUMN")]
+    pub id_column: Option<String>,
+    /// Column of the reports' texts
+    #[arg(long, value_name = "COLUMN")]
+    pub text_column: Option<String>,
+    /// Encoding of the input, such as windows-1252
+    #[arg(long, value_name = "LABEL")]
+    pub encoding: Option<String>,
+    /// Cut longer texts at a sentence and flag them
+    #[arg(long, value_name = "N")]
+    pub max_text_chars: Option<u64>,
+    /// Mark rows for review whose primary code has a confidence under P
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub review_below: Option<f64>,
+    /// Your own table of terms, as s3://BUCKET/KEY
+    #[arg(long, value_name = "S3")]
+    pub terms: Option<String>,
+    /// Where results go, as s3://BUCKET/PREFIX/ [default: results/<job id>/ in the output bucket]
+    #[arg(long, value_name = "S3")]
+    pub output: Option<String>,
+    /// Bucket that a file is uploaded to [default: the output bucket]
+    #[arg(long, value_name = "BUCKET")]
+    pub bucket: Option<String>,
+    /// Prefix that a file is uploaded under; not in the inbox, where it would be a job of its own
+    #[arg(long, value_name = "PREFIX", default_value = "uploads/")]
+    pub prefix: String,
+    /// Do the work anew, as another job (answers paid for before are used again)
+    #[arg(long)]
+    pub again: bool,
+    /// As --again, and answers paid for before are not used: everything is paid anew
+    #[arg(long)]
+    pub fresh: bool,
+    /// Wait for the job's end; the exit code says how it ended
+    #[arg(long)]
+    pub wait: bool,
+    /// Where the fleet is
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+}
+
+/// Why nothing was submitted.
+pub struct Failure {
+    /// Each a line.
+    pub problems: Vec<String>,
+    /// The exit code.
+    pub code: u8,
+}
+
+impl From<Unresolved> for Failure {
+    fn from(why: Unresolved) -> Failure {
+        match why {
+            Unresolved::Refused(problems) => Failure {
+                problems,
+                code: exit::USAGE,
+            },
+            Unresolved::Trouble(error) => error.into(),
+        }
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Failure {
+        let code = match error.class {
+            ErrorClass::PermanentJob => exit::USAGE,
+            _ => exit::FAILED,
+        };
+        Failure {
+            problems: vec![error.what],
+            code,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &SubmitArgs) -> u8 {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("annexa: cannot start: {error}");
+            return exit::FAILED;
+        }
+    };
+    runtime.block_on(async {
+        let code = tokio::select! {
+            code = on_the_fleet(args) => code,
+            _ = tokio::signal::ctrl_c() => Ok(exit::INTERRUPTED),
+        };
+        code.unwrap_or_else(|failure| {
+            for problem in &failure.problems {
+                eprintln!("annexa: {problem}");
+            }
+            failure.code
+        })
+    })
+}
+
+async fn on_the_fleet(args: &SubmitArgs) -> Result<u8, Failure> {
+    let config = args.fleet.check().map_err(Unresolved::Refused)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let aws = AwsConfig::load(config.region.as_deref()).await;
+    let setup = ResolverSetup::new(&config, aws.region()?);
+    let fleet = Fleet::open(&config, &aws, clock.clone()).await?;
+    let ports = IntakePorts {
+        clock: clock.clone(),
+        ledger: fleet.ledger.clone(),
+        blobs: fleet.blobs.clone(),
+        models: fleet.models.clone(),
+        inbox: fleet.inbox.clone(),
+        done: fleet.done.clone(),
+    };
+    let submitted = submit(args, ports, setup).await?;
+    let id = &submitted.job_id;
+    let mut out = std::io::stdout().lock();
+    let printed = writeln!(out, "{id}").and_then(|()| out.flush());
+    drop(out);
+    printed.map_err(|error| Failure {
+        problems: vec![format!(
+            "job {id} is submitted; its id cannot be printed: {error}"
+        )],
+        code: exit::FAILED,
+    })?;
+    if !args.wait {
+        return Ok(exit::OK);
+    }
+    wait(&*clock, &*fleet.ledger, id).await
+}
+
+/// Uploads what has to be, makes the job and says on stderr what became of it.
+///
+/// # Errors
+/// All that is wrong; then nothing was begun.
+pub async fn submit(
+    args: &SubmitArgs,
+    ports: IntakePorts,
+    setup: ResolverSetup,
+) -> Result<Submitted, Failure> {
+    let (mut request, mut problems) = asked(args, &*ports.clock);
+    let (clock, blobs) = (ports.clock.clone(), ports.blobs.clone());
+    let mut file = None;
+    if let Some(input) = &args.input {
+        match upload::prepare(args, input, &request, &setup) {
+            Ok(prepared) => {
+                let at = &prepared.at;
+                let other = |said: &Option<String>, is: &String| {
+                    said.as_ref().is_some_and(|said| said != is)
+                };
+                if other(&request.input_bucket, &at.bucket) || other(&request.input_key, &at.key) {
+                    problems.push(
+                        "the spec names another input than the command: leave one of them out"
+                            .to_string(),
+                    );
+                }
+                request.input_bucket = Some(at.bucket.clone());
+                request.input_key = Some(at.key.clone());
+                file = prepared.file.map(|path| (path, prepared.at));
+            }
+            Err(more) => problems.extend(more),
+        }
+    } else if request.input().is_none() {
+        problems.push(
+            "nothing to submit: name a file, s3://BUCKET/KEY, or a spec with input_bucket and input_key"
+                .to_string(),
+        );
+    }
+    let intake = Intake::new(ports, setup);
+    // All that is wrong at once, and before anything is uploaded.
+    match intake.check(&request).await {
+        Err(Unresolved::Refused(more)) => problems.extend(more),
+        Err(trouble) => return Err(trouble.into()),
+        Ok(()) => {}
+    }
+    if !problems.is_empty() {
+        return Err(Unresolved::Refused(problems).into());
+    }
+    if let Some((path, at)) = file {
+        upload::send(&*clock, &*blobs, &path, &at).await?;
+    }
+    let submitted = intake.submit(&request).await?;
+    for warning in &submitted.warnings {
+        eprintln!("annexa: warning: {warning}");
+    }
+    said(&submitted);
+    Ok(submitted)
+}
+
+/// What spec and flags ask for, and what is wrong with them.
+fn asked(args: &SubmitArgs, clock: &dyn Clock) -> (JobRequest, Vec<String>) {
+    let mut object = serde_json::Map::new();
+    let mut problems = Vec::new();
+    if let Some(path) = &args.spec {
+        match read_spec(path) {
+            Ok(spec) => object = spec,
+            Err(problem) => problems.push(problem),
+        }
+    }
+    // As fields of the spec, so that they are checked as those are.
+    let mut say = |name: &str, value: Option<serde_json::Value>| {
+        if let Some(value) = value {
+            object.insert(name.to_string(), value);
+        }
+    };
+    let text = |text: &Option<String>| text.clone().map(serde_json::Value::from);
+    say(
+        "problem_type",
+        args.problem.map(|said| said.to_string().into()),
+    );
+    say("model_id", text(&args.model));
+    say("batch_size", args.batch_size.map(Into::into));
+    say("max_workers", args.max_workers.map(Into::into));
+    say("rate_limit", args.rate_limit.map(Into::into));
+    say(
+        "max_cost_usd",
+        args.max_cost_usd.map(|usd| usd.to_string().into()),
+    );
+    say("chunk_rows", args.chunk_rows.map(Into::into));
+    say("id_column", text(&args.id_column));
+    say("text_column", text(&args.text_column));
+    say("encoding", text(&args.encoding));
+    say("max_text_chars", args.max_text_chars.map(Into::into));
+    say("review_below", args.review_below.map(Into::into));
+    for (flag, address_of, names) in [
+        ("--terms", &args.terms, ["imdrf_bucket", "imdrf_key"]),
+        ("--output", &args.output, ["output_bucket", "output_prefix"]),
+    ] {
+        let Some(said) = address_of else { continue };
+        match address(said) {
+            Some((bucket, key)) => {
+                say(names[0], Some(bucket.into()));
+                say(names[1], Some(key.into()));
+            }
+            None => problems.push(format!("{flag} is '{said}': s3://BUCKET/KEY expected")),
+        }
+    }
+    let (mut request, more) = JobRequest::from_object(object);
+    problems.extend(more);
+    if args.again || args.fresh {
+        request.again = Some(format!("{:016x}", clock.random()));
+    }
+    request.fresh = args.fresh;
+    (request, problems)
+}
+
+fn read_spec(path: &Path) -> Result<serde_json::Map<String, serde_json::Value>, String> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| format!("--spec {shown}: {error}"))?;
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    match serde_json::from_slice(bytes) {
+        Ok(serde_json::Value::Object(object)) => Ok(object),
+        Ok(_) => Err(format!("--spec {shown} is no JSON object")),
+        Err(error) => Err(format!("--spec {shown}: {error}")),
+    }
+}
+
+/// Bucket and key of `s3://BUCKET/KEY`.
+fn address(text: &str) -> Option<(String, String)> {
+    let (bucket, key) = text.strip_prefix("s3://")?.split_once('/')?;
+    (!bucket.is_empty()).then(|| (bucket.to_string(), key.to_string()))
+}
+
+fn said(submitted: &Submitted) {
+    let id = &submitted.job_id;
+    match &submitted.found {
+        None => eprintln!("annexa: job {id} is submitted"),
+        Some(job) if job.is_over() => eprintln!(
+            "annexa: this is job {id}, which has ended ({}): its outputs are in {}; --again does the work anew",
+            job.state(),
+            job.spec.output("")
+        ),
+        Some(job) => eprintln!("annexa: this is job {id}, which is {} already", job.state()),
+    }
+}
+
+/// Waits until the job is over or paused.
+async fn wait(clock: &dyn Clock, ledger: &dyn Ledger, id: &JobId) -> Result<u8, Failure> {
+    loop {
+        let job = retry(clock, Backoff::STORAGE, || ledger.job(id)).await?;
+        if let Some(job) = job {
+            if job.is_over() {
+                eprintln!(
+                    "annexa: job {id} has ended ({}): its outputs are in {}",
+                    job.state(),
+                    job.spec.output("")
+                );
+                return Ok(code_of(&job));
+            }
+            if job.paused.is_some() {
+                eprintln!("annexa: job {id} is paused; annexa status {id} says why");
+                return Ok(exit::PAUSED);
+            }
+        }
+        clock.sleep(LOOK_EVERY).await;
+    }
+}
+
+fn code_of(job: &JobRecord) -> u8 {
+    match &job.phase {
+        Phase::Ended(End::Completed) => exit::OK,
+        Phase::Ended(End::CompletedWithErrors) => exit::FAILED_ROWS,
+        _ => exit::FAILED,
+    }
+}
