@@ -105,10 +105,7 @@ impl JobRequest {
             input_bucket: bucket(&mut fields, "input_bucket"),
             input_key: key(&mut fields, "input_key"),
             output_bucket: bucket(&mut fields, "output_bucket"),
-            output_prefix: fields
-                .verbatim("output_prefix")
-                .filter(is_said)
-                .map(as_prefix),
+            output_prefix: said(&mut fields, "output_prefix").map(as_prefix),
             model_id: fields.text("model_id"),
             problem_type: fields.parsed("problem_type", "product, patient or both", |text| {
                 text.to_ascii_lowercase().parse().ok()
@@ -135,8 +132,8 @@ impl JobRequest {
                 "requests a minute",
             ),
             chunk_rows: narrow(fields.whole("chunk_rows", 1, 10_000, "rows a chunk")),
-            id_column: fields.verbatim("id_column").filter(is_said),
-            text_column: fields.verbatim("text_column").filter(is_said),
+            id_column: said(&mut fields, "id_column"),
+            text_column: said(&mut fields, "text_column"),
             encoding: fields.parsed(
                 "encoding",
                 "a label such as utf-8 or windows-1252",
@@ -202,8 +199,9 @@ impl JobRequest {
     }
 }
 
-fn is_said(text: &String) -> bool {
-    !text.is_empty()
+/// A text, taken as it is, of which an empty one is as none.
+fn said(fields: &mut Fields, name: &str) -> Option<String> {
+    fields.verbatim(name).filter(|text| !text.is_empty())
 }
 
 fn narrow(number: Option<u64>) -> Option<u32> {
@@ -224,7 +222,7 @@ fn bucket(fields: &mut Fields, name: &str) -> Option<String> {
 
 /// The key of `name`: from the bucket on, no address.
 fn key(fields: &mut Fields, name: &str) -> Option<String> {
-    let key = fields.verbatim(name).filter(is_said)?;
+    let key = said(fields, name)?;
     if key.starts_with("s3://") {
         fields.problem(format!(
             "{name} is an address: the key in the bucket is expected, without s3:// and the bucket's name"

@@ -46,8 +46,9 @@ async fn a_file_is_uploaded_outside_the_inbox_and_becomes_one_job_however_often_
     let first = submitted(
         &world,
         &[shown(&file), "--problem", "product", "--batch-size", "4"],
-    );
-    let Ok(first) = first.await else { panic!() };
+    )
+    .await;
+    let Ok(first) = first else { panic!() };
     assert!(first.found.is_none());
     world.all().await;
     let job = world.job().await;
@@ -67,8 +68,9 @@ async fn a_file_is_uploaded_outside_the_inbox_and_becomes_one_job_however_often_
     let again = submitted(
         &world,
         &[shown(&file), "--problem", "product", "--batch-size", "4"],
-    );
-    let Ok(again) = again.await else { panic!() };
+    )
+    .await;
+    let Ok(again) = again else { panic!() };
     assert_eq!(again.job_id, first.job_id);
     assert_eq!(again.found.unwrap().state(), "COMPLETED");
     let anew = submitted(
@@ -81,8 +83,9 @@ async fn a_file_is_uploaded_outside_the_inbox_and_becomes_one_job_however_often_
             "4",
             "--again",
         ],
-    );
-    let Ok(anew) = anew.await else { panic!() };
+    )
+    .await;
+    let Ok(anew) = anew else { panic!() };
     assert_ne!(anew.job_id, first.job_id);
     assert_eq!(world.jobs().await.len(), 2);
 }
@@ -104,8 +107,9 @@ async fn an_object_is_submitted_where_it_lies_with_a_spec_and_flags_above_it() {
             "--batch-size",
             "3",
         ],
-    );
-    let Ok(done) = done.await else { panic!() };
+    )
+    .await;
+    let Ok(done) = done else { panic!() };
     let job = world.job().await;
     assert_eq!(job.job_id, done.job_id);
     assert_eq!(job.spec.input(), BlobRef::new(REPORTS, "archive/a.csv"));
@@ -136,8 +140,9 @@ async fn all_that_is_wrong_is_said_before_anything_is_uploaded() {
             "--prefix",
             "inbox/uploads",
         ],
-    );
-    let said = problems(result.await);
+    )
+    .await;
+    let said = problems(result);
     for part in [
         "batch_size is 11",
         "rate_limit is -2",
