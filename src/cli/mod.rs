@@ -4,6 +4,7 @@ pub mod corpus;
 pub mod doctor;
 pub mod evaluate;
 pub mod exit;
+pub mod fleet;
 mod generate;
 pub mod input;
 pub mod models;
@@ -60,6 +61,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Play Amazon Bedrock on this machine, to rehearse large jobs
     SimBedrock(Box<sim_bedrock::SimBedrockArgs>),
+    #[command(flatten)]
+    Fleet(Box<fleet::FleetCommand>),
     /// Build and measure the offline model
     #[command(subcommand)]
     Corpus(corpus::CorpusCommand),
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::SimBedrock(args) => sim_bedrock::run(&args, &mut out),
+        Command::Fleet(command) => fleet::run(&command, &mut out),
         Command::Corpus(command) => corpus::run(command, &mut out),
         Command::Generate(command) => generate::run(&command, &mut Cli::command(), &mut out),
     };

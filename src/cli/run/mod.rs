@@ -26,7 +26,7 @@ mod folder;
 mod meter;
 mod models;
 mod prepare;
-mod progress;
+pub(super) mod progress;
 
 pub use args::RunArgs;
 
