@@ -23,5 +23,6 @@ pub mod records;
 pub mod report;
 pub mod results;
 pub mod splitter;
+pub mod telemetry;
 pub mod terms;
 pub mod worker;

@@ -4,8 +4,11 @@
 
 pub mod aws;
 pub mod embedded;
+pub mod health;
+mod http;
 pub mod local;
 pub mod memory;
 pub mod models;
+pub mod signals;
 pub mod sim_bedrock;
 pub mod stager;

@@ -1,16 +1,19 @@
 //! One message from receive to delete: the handler at work, heartbeats beside it, and what follows.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::Notify;
+use tracing::Instrument;
 
 use super::Disposition;
 use super::run::Consumer;
 use crate::ports::clock::full_jitter;
-use crate::ports::error::PortError;
-use crate::ports::queue::Received;
+use crate::ports::error::{ErrorClass, PortError};
+use crate::ports::queue::{Received, is_spent};
+use crate::telemetry::Count;
 
 /// How often an entry of a batch that failed alone is tried again.
 const ENTRY_TRIES: u32 = 4;
@@ -26,67 +29,123 @@ pub(super) enum Finished {
     Trouble(PortError),
 }
 
+/// Why heartbeats ended.
+enum Beats {
+    /// The work is over.
+    Stopped,
+    /// The message cannot be hidden for longer.
+    Spent,
+}
+
 impl Consumer {
-    /// Works on `message` until it is deleted, released or left.
-    pub(super) async fn work(&self, message: Received) -> Finished {
-        let stop = Notify::new();
-        let handled = async {
-            let result = AssertUnwindSafe(self.handler.handle(&message))
-                .catch_unwind()
-                .await;
-            stop.notify_one();
-            result
+    /// Works on `message`, which a receive that began at `asked` brought, until it is deleted, released or left.
+    pub(super) async fn work(&self, message: &Received, asked: Duration) -> Finished {
+        let span = tracing::info_span!(
+            "message",
+            consumer = self.name,
+            message_id = %message.message_id,
+            attempt = message.receive_count,
+        );
+        async {
+            let disposition = self.handled(message, asked).await;
+            self.follow(message, disposition).await
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// What the handler says, with heartbeats until it has.
+    async fn handled(&self, message: &Received, asked: Duration) -> Disposition {
+        let ended = {
+            let stop = Notify::new();
+            let mut handled = pin!(AssertUnwindSafe(self.handler.handle(message)).catch_unwind());
+            let mut beats = pin!(self.heartbeat(message, asked, &stop));
+            tokio::select! {
+                biased;
+                result = &mut handled => {
+                    stop.notify_one();
+                    // A heartbeat in flight is awaited before the delete (S5).
+                    beats.await;
+                    Some(result)
+                }
+                Beats::Spent = &mut beats => None,
+            }
         };
-        // Both are driven to their end: a heartbeat in flight is awaited before the delete (S5).
-        let (result, ()) = tokio::join!(handled, self.heartbeat(&message, &stop));
-        let disposition = result.unwrap_or_else(|_| {
-            // S15: the panic's text may hold report text, so it is not logged here.
-            tracing::error!(consumer = self.name, message_id = %message.message_id, "a handler panicked");
-            Disposition::Release(self.backoff(message.receive_count))
-        });
+        match ended {
+            Some(Ok(disposition)) => disposition,
+            Some(Err(_)) => {
+                // S15: the panic's text may hold report text, so it is not logged here.
+                tracing::error!("a handler panicked");
+                Disposition::Release(self.backoff(message.receive_count))
+            }
+            None => {
+                tracing::warn!("given back: a message cannot be hidden for more than 12 hours");
+                self.handler.cut(message).await;
+                Disposition::Release(Duration::ZERO)
+            }
+        }
+    }
+
+    /// Does with the message what the handler said.
+    async fn follow(&self, message: &Received, disposition: Disposition) -> Finished {
         match disposition {
             Disposition::Delete => {
-                self.delete(&message).await;
+                self.delete(message).await;
                 Finished::Well
             }
             Disposition::Release(after) => {
-                self.release(&message, after).await;
+                self.release(message, after).await;
                 Finished::Idle
             }
             Disposition::Bury(reason) => {
                 // No word of the body: nobody knows what is in it (I10).
-                tracing::error!(consumer = self.name, message_id = %message.message_id, reason, "a message is set aside");
-                if let Err(error) = self.queue.bury(&message, &reason).await {
-                    tracing::warn!(consumer = self.name, message_id = %message.message_id, %error, "not set aside");
+                tracing::error!(reason, "a message is set aside");
+                self.watch.metrics.one(Count::Buried);
+                if let Err(error) = self.queue.bury(message, &reason).await {
+                    tracing::warn!(%error, "not set aside");
                 }
                 Finished::Idle
             }
             Disposition::Leave => Finished::Idle,
             Disposition::Trouble(error) => {
-                tracing::warn!(consumer = self.name, message_id = %message.message_id, %error, "trouble");
-                self.release(&message, self.backoff(message.receive_count))
-                    .await;
+                tracing::warn!(%error, class = error.class.name(), "trouble");
+                self.watch.metrics.one(Count::Troubles);
+                if error.unknown_outcome {
+                    self.watch.metrics.one(Count::UnknownOutcomes);
+                }
+                let after = self.backoff(message.receive_count);
+                self.release(message, after).await;
                 Finished::Trouble(error)
             }
         }
     }
 
-    /// Extends the message's visibility at a third of it, until told to stop (S5; goes on through a drain, S8).
-    async fn heartbeat(&self, message: &Received, stop: &Notify) {
+    /// Extends the message's visibility at a third of it, counted from before the receive (S3), until told to stop (S5;
+    /// goes on through a drain, S8) or until it cannot be hidden any longer (S6).
+    async fn heartbeat(&self, message: &Received, asked: Duration, stop: &Notify) -> Beats {
         let visibility = self.queue.visibility();
-        let mut extended = 0;
+        let mut next = asked + visibility / 3;
         loop {
             tokio::select! {
                 biased;
-                () = stop.notified() => return,
-                () = self.clock.sleep(visibility / 3) => {}
+                () = stop.notified() => return Beats::Stopped,
+                () = self.clock.sleep(next.saturating_sub(self.clock.monotonic())) => {}
+            }
+            let began = self.clock.monotonic();
+            if is_spent(began.saturating_sub(asked), visibility) {
+                return Beats::Spent;
             }
             match self.queue.extend(&message.receipt, visibility).await {
-                Ok(()) => extended += 1,
-                // The ledger's claim is the fence; a lost visibility only means that another will look.
+                Ok(()) => next = began + visibility / 3,
+                Err(error) if error.class == ErrorClass::LostClaim => {
+                    // Another receive has it, or will. The ledger's claim is the fence: work goes on.
+                    tracing::warn!(%error, "visibility lost");
+                    stop.notified().await;
+                    return Beats::Stopped;
+                }
                 Err(error) => {
-                    tracing::warn!(consumer = self.name, message_id = %message.message_id, extended, %error,
-                        "visibility not extended");
+                    tracing::warn!(%error, "visibility not extended");
+                    next = self.clock.monotonic() + visibility / 12;
                 }
             }
         }
@@ -101,14 +160,9 @@ impl Consumer {
             match result.map(|mut entries| entries.pop().unwrap_or(Ok(()))) {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) | Err(error) => {
-                    tracing::warn!(consumer = self.name, message_id = %message.message_id, attempt, %error,
-                        "not deleted");
-                    self.clock
-                        .sleep(full_jitter(
-                            &*self.clock,
-                            Duration::from_millis(200 << attempt),
-                        ))
-                        .await;
+                    tracing::warn!(attempt, %error, "not deleted");
+                    let pause = full_jitter(&*self.clock, Duration::from_millis(200 << attempt));
+                    self.clock.sleep(pause).await;
                 }
             }
         }
@@ -116,6 +170,7 @@ impl Consumer {
     }
 
     pub(super) async fn release(&self, message: &Received, after: Duration) {
+        self.watch.metrics.one(Count::Released);
         if let Err(error) = self.queue.release(&message.receipt, after).await {
             tracing::warn!(consumer = self.name, message_id = %message.message_id, %error, "not released");
         }

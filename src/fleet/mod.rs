@@ -1,6 +1,9 @@
 //! The fleet on AWS: its queues, table, buckets and models, opened from a configuration.
 
 mod models;
+pub mod roles;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

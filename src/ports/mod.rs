@@ -5,6 +5,7 @@
 
 pub mod answers;
 pub mod blobs;
+pub mod busy;
 pub mod clock;
 pub mod error;
 pub mod lease;
@@ -18,6 +19,7 @@ pub mod stager;
 
 pub use answers::Answers;
 pub use blobs::Blobs;
+pub use busy::Busy;
 pub use clock::Clock;
 pub use error::{ErrorClass, PortError};
 pub use ledger::Ledger;

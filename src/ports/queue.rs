@@ -13,6 +13,15 @@ pub const MAX_BATCH_ENTRIES: usize = 10;
 /// Most bytes of all bodies of one batch, and so of one body (SQS limit, S24).
 pub const MAX_BATCH_BYTES: usize = 1 << 20;
 
+/// No message is hidden for longer than this, from its receive on (SQS limit, S6).
+pub const MOST_HIDDEN: Duration = Duration::from_secs(12 * 3600);
+
+/// Whether a message that was received `held` ago can no more be hidden for another `visibility` (S6). A minute is left
+/// for clocks that differ and for giving it back.
+pub fn is_spent(held: Duration, visibility: Duration) -> bool {
+    held + visibility + Duration::from_secs(60) > MOST_HIDDEN
+}
+
 /// A message to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {

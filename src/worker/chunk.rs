@@ -97,6 +97,9 @@ impl Worker {
             self.ports.ledger.commit_chunk(claim, &commit)
         })
         .await?;
+        if matches!(outcome, CommitOutcome::Committed) {
+            self.metrics.committed(&commit.tally);
+        }
         Ok(ChunkEnd::Answered(outcome))
     }
 

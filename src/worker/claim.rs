@@ -13,6 +13,7 @@ use crate::ports::clock::full_jitter;
 use crate::ports::error::{ErrorClass, PortError};
 use crate::ports::lease;
 use crate::ports::retry::{Backoff, retry};
+use crate::telemetry::Count;
 
 /// How the work on a chunk ended.
 #[derive(Debug)]
@@ -34,7 +35,8 @@ impl Worker {
             ended = work => ended,
             // S7: somebody else may have it by now. No commit, no delete, no visibility change.
             () = lease::keep(&*self.ports.clock, self.setup.lease, valid_until, renew) => {
-                tracing::warn!(chunk = %claim.key, epoch = claim.epoch, "claim lost");
+                tracing::warn!("claim lost");
+                self.metrics.one(Count::LostClaims);
                 return Disposition::Leave;
             }
         };
@@ -66,9 +68,15 @@ impl Worker {
     /// What an error asks for.
     async fn failed(&self, claim: &Claim, error: PortError) -> Disposition {
         let job_id = &claim.key.job_id;
-        tracing::warn!(chunk = %claim.key, epoch = claim.epoch, class = error.class.name(), %error, "chunk not done");
+        tracing::warn!(class = error.class.name(), %error, "chunk not done");
+        if error.unknown_outcome {
+            self.metrics.one(Count::UnknownOutcomes);
+        }
         match error.class {
-            ErrorClass::LostClaim => Disposition::Leave,
+            ErrorClass::LostClaim => {
+                self.metrics.one(Count::LostClaims);
+                Disposition::Leave
+            }
             ErrorClass::PermanentJob => {
                 let stop = Stop::Failed {
                     reason: error.what.clone(),
@@ -120,6 +128,7 @@ impl Worker {
                     .await
                 {
                     Some(ReleaseOutcome::Quarantined) => {
+                        self.metrics.one(Count::Quarantined);
                         self.announce(job_id).await;
                         Disposition::Delete
                     }
@@ -134,7 +143,7 @@ impl Worker {
     }
 
     /// Gives a claim back; none: that could not be said, and the claim will run out by itself.
-    async fn give_back(&self, claim: &Claim, how: &Release) -> Option<ReleaseOutcome> {
+    pub(super) async fn give_back(&self, claim: &Claim, how: &Release) -> Option<ReleaseOutcome> {
         let released = retry(&*self.ports.clock, Backoff::STORAGE, || {
             self.ports.ledger.release_claim(claim, how)
         })

@@ -11,7 +11,7 @@ use crate::core::plan::Plan;
 use crate::core::spec::JobSpec;
 use crate::jobs::terms;
 use crate::pacing::Pacer;
-use crate::pacing::lane::{Lane, LaneSetup};
+use crate::pacing::lane::{Lane, LaneSetup, LaneSnapshot};
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::model::ServiceFacts;
 use crate::ports::retry::{Backoff, retry};
@@ -68,6 +68,17 @@ impl Lanes {
             Arc::new(Lane::new(clock.clone(), setup))
         });
         lane.clone()
+    }
+}
+
+impl Lanes {
+    /// All of them as they stand, by name.
+    pub(super) fn snapshots(&self) -> Vec<(String, LaneSnapshot)> {
+        let lanes = self.0.lock().expect("no panic while held");
+        let shown = lanes.iter();
+        shown
+            .map(|(name, lane)| (name.clone(), lane.snapshot()))
+            .collect()
     }
 }
 

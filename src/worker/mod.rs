@@ -11,22 +11,26 @@ mod order;
 mod retry_budget;
 mod warm;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tracing::Instrument;
 
 pub use ask::AskSetup;
 
 use crate::consumer::{Disposition, Handler};
-use crate::core::chunk::ClaimOutcome;
+use crate::core::chunk::{Claim, ClaimOutcome, Release};
 use crate::core::ids::{ChunkKey, JobId};
 use crate::core::messages::ChunkMessage;
+use crate::pacing::lane::LaneSnapshot;
 use crate::ports::clock::full_jitter;
-use crate::ports::queue::Received;
+use crate::ports::queue::{Receipt, Received};
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::send::announce;
 use crate::ports::{Answers, Blobs, Clock, Ledger, Models, Queue, Shutdown};
+use crate::telemetry::{Count, Metrics};
 
 /// What a worker needs of the world.
 #[derive(Clone)]
@@ -71,6 +75,9 @@ pub struct Worker {
     /// Shared by chunks that are asked for, held alone by one that is done in isolation: if the process dies then, it
     /// died of that chunk's row and of no other (S18).
     turns: tokio::sync::RwLock<()>,
+    metrics: Arc<Metrics>,
+    /// Claims by the receipts of their messages: what a cut has to let go of.
+    held: Mutex<BTreeMap<Receipt, Claim>>,
 }
 
 impl Worker {
@@ -86,7 +93,39 @@ impl Worker {
             ports,
             setup,
             turns: tokio::sync::RwLock::default(),
+            metrics: Arc::default(),
+            held: Mutex::default(),
         }
+    }
+
+    /// The same, counting into `metrics`.
+    pub fn with_metrics(mut self, metrics: Arc<Metrics>) -> Worker {
+        self.metrics = metrics;
+        self
+    }
+
+    /// The lanes of this process as they stand, by name.
+    pub fn lanes(&self) -> Vec<(String, LaneSnapshot)> {
+        self.lanes.snapshots()
+    }
+
+    /// Work under a claim that `message` brought.
+    async fn hold(&self, message: &Received, claim: &Claim, valid_until: Duration) -> Disposition {
+        let held = || self.held.lock().expect("no panic while held");
+        held().insert(message.receipt.clone(), claim.clone());
+        // All that S25 asks for in one span, so that a line shows it whole.
+        let span = tracing::info_span!(
+            "chunk",
+            job = %claim.key.job_id,
+            generation = claim.key.generation,
+            chunk = claim.key.chunk,
+            epoch = claim.epoch,
+            attempt = message.receive_count,
+            message_id = %message.message_id,
+        );
+        let disposition = self.under_claim(claim, valid_until).instrument(span).await;
+        held().remove(&message.receipt);
+        disposition
     }
 
     /// Tells the aggregator that something of the job was finished. Best effort: its sweep finds what is not told.
@@ -118,19 +157,33 @@ impl Handler for Worker {
             Err(error) => Disposition::Trouble(error),
             Ok(ClaimOutcome::Granted(claim)) => {
                 tracing::debug!(chunk = %claim.key, epoch = claim.epoch, isolated = claim.isolated, "claimed");
-                self.under_claim(&claim, asked + self.setup.lease).await
+                self.hold(message, &claim, asked + self.setup.lease).await
             }
             Ok(ClaimOutcome::Done) => {
+                self.metrics.one(Count::Duplicates);
                 // A redelivery; perhaps the first one died before it could tell.
                 self.announce(&key.job_id).await;
                 Disposition::Delete
             }
             Ok(ClaimOutcome::Parked | ClaimOutcome::JobOver) => Disposition::Delete,
             Ok(ClaimOutcome::Busy { until_ms }) => {
+                self.metrics.one(Count::Duplicates);
                 let left_ms = until_ms.saturating_sub(self.ports.clock.now_ms());
                 let jitter = full_jitter(&*self.ports.clock, Duration::from_secs(2));
                 Disposition::Release(Duration::from_millis(left_ms) + jitter)
             }
+        }
+    }
+
+    async fn cut(&self, message: &Received) {
+        let claim = {
+            let mut held = self.held.lock().expect("no panic while held");
+            held.remove(&message.receipt)
+        };
+        if let Some(claim) = claim {
+            tracing::warn!(chunk = %claim.key, epoch = claim.epoch, "work cut; its claim is given back");
+            // Calls in flight stay booked as possibly lost (I8).
+            self.give_back(&claim, &Release::Interrupted).await;
         }
     }
 }

@@ -9,6 +9,7 @@ mod failure;
 mod places;
 pub mod s3;
 pub mod sqs;
+pub mod protection;
 mod text;
 
 pub use config::{AwsConfig, BearerToken};

@@ -25,7 +25,7 @@ pub struct QueueSetup {
 }
 
 /// Longest time that a message can be hidden after one receive (SQS: 12 hours, S6).
-pub const MAX_HIDDEN: Duration = Duration::from_secs(12 * 3600);
+pub const MAX_HIDDEN: Duration = crate::ports::queue::MOST_HIDDEN;
 
 #[derive(Debug, Clone)]
 pub(super) struct Held {

@@ -14,28 +14,23 @@ use crate::adapters::local::sqlite::{Db, SqliteAnswers, SqliteQueue, SqliteStore
 use crate::adapters::memory::answers::MemoryAnswers;
 use crate::adapters::memory::chaos::Chaos;
 use crate::adapters::memory::queue::QueueSetup;
-use crate::adapters::stager::BlobStager;
-use crate::aggregator::{Aggregator, AggregatorPorts, AggregatorSetup};
+use crate::aggregator::Aggregator;
+use crate::config::chunks_in_hand;
 use crate::consumer::{Consumer, DrainReport, Setup};
 use crate::core::chunk::ChunkLimits;
 use crate::core::job::JobRecord;
 use crate::core::messages::{SplitMessage, encode};
-use crate::core::spec::{JobSpec, defaults};
+use crate::core::spec::defaults;
+use crate::fleet::roles::{LEASE, RolePorts, RoleSetup};
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::send::{announce, send_all};
 use crate::ports::signals::ShutdownHandle;
 use crate::ports::{Answers, Blobs, Clock, Ledger, Queue, Shutdown};
-use crate::splitter::{Splitter, SplitterPorts};
-use crate::worker::{AskSetup, Worker, WorkerPorts, WorkerSetup};
 
 /// Schema version of the folder's database.
 const SCHEMA_VERSION: u32 = 1;
-/// How long a claim, an election and a received message last unless they are renewed.
-const LEASE: Duration = Duration::from_secs(120);
-/// Chunks in hand at once, at least: enough that reading and writing one does not keep the others waiting.
-const CHUNKS_IN_HAND: u32 = 6;
-/// And at most: what a process holds in memory.
-const MOST_CHUNKS_IN_HAND: u32 = 64;
+/// Time between two sweeps.
+const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// How often the run looks whether its job is over, and shows progress.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Troubles in a row (a full disk, a broken database) after which the run gives up; the job can go on later.
@@ -104,53 +99,27 @@ impl Run {
         };
         let (inbox, chunks, done): (Arc<dyn Queue>, Arc<dyn Queue>, Arc<dyn Queue>) =
             (inbox, chunks, done);
-        let models = Arc::new(TheModel(prepared.model.clone()));
-        let splitter = Splitter::new(
-            SplitterPorts {
-                clock: clock.clone(),
-                ledger: ledger.clone(),
-                blobs: blobs.clone(),
-                stager: Arc::new(BlobStager::new(blobs.clone())),
-                chunks: chunks.clone(),
-                done: done.clone(),
-                shutdown: shutdown.clone(),
-            },
-            defaults::WINDOW_CHUNKS,
-        );
-        let worker = Worker::new(
-            WorkerPorts {
-                clock: clock.clone(),
-                ledger: ledger.clone(),
-                blobs: blobs.clone(),
-                answers,
-                models: models.clone(),
-                done: done.clone(),
-                shutdown: shutdown.clone(),
-            },
-            WorkerSetup {
-                name: "run-worker".to_string(),
-                lease: LEASE,
-                ask: AskSetup::default(),
-            },
-        );
-        let aggregator = Arc::new(Aggregator::new(
-            AggregatorPorts {
-                clock: clock.clone(),
-                ledger: ledger.clone(),
-                blobs,
-                models,
-                chunks: chunks.clone(),
-                done: done.clone(),
-                shutdown: shutdown.clone(),
-            },
-            AggregatorSetup {
-                name: "run-aggregator".to_string(),
-                lease: LEASE,
-                window_chunks: defaults::WINDOW_CHUNKS,
-                sweep_every: Duration::from_secs(15),
-                silent: LEASE * 2,
-            },
-        ));
+        let ports = RolePorts {
+            clock: clock.clone(),
+            ledger: ledger.clone(),
+            blobs,
+            answers,
+            models: Arc::new(TheModel(prepared.model.clone())),
+            chunks: chunks.clone(),
+            done: done.clone(),
+            shutdown: shutdown.clone(),
+        };
+        let setup = RoleSetup {
+            name: "run".to_string(),
+            lease: LEASE,
+            window_chunks: defaults::WINDOW_CHUNKS,
+            sweep_every: SWEEP_EVERY,
+        };
+        let splitter = ports.splitter(&setup);
+        let worker = ports.worker(&setup);
+        let aggregator = ports.aggregator(&setup);
+        let spec = &prepared.spec;
+        let in_hand = chunks_in_hand(spec.max_workers, spec.batch_size, spec.chunk_rows);
         let consumers = vec![
             Consumer::new(
                 "splitter",
@@ -164,7 +133,7 @@ impl Run {
                 chunks,
                 clock.clone(),
                 Arc::new(worker),
-                behaviour(chunks_in_hand(&prepared.spec)),
+                behaviour(in_hand as usize),
             ),
             Consumer::new(
                 "aggregator",
@@ -286,13 +255,6 @@ impl Run {
         }
         report
     }
-}
-
-/// Enough that the last calls of some chunks do not leave permits idle.
-fn chunks_in_hand(spec: &JobSpec) -> usize {
-    let in_flight = spec.max_workers.saturating_mul(spec.batch_size);
-    let chunks = 2 + 2 * in_flight.div_ceil(spec.chunk_rows.max(1));
-    chunks.clamp(CHUNKS_IN_HAND, MOST_CHUNKS_IN_HAND) as usize
 }
 
 fn behaviour(concurrency: usize) -> Setup {

@@ -31,6 +31,7 @@ pub(super) mod progress;
 pub use args::RunArgs;
 
 use super::exit;
+use crate::adapters::signals::StopSignals;
 use crate::core::job::{End, JobRecord, Phase};
 use crate::ports::signals::{self, ShutdownHandle};
 
@@ -147,28 +148,17 @@ async fn run_job(args: &RunArgs) -> u8 {
 
 /// The first Ctrl-C (or SIGTERM) asks for a drain, the second ends the process at once (S21).
 async fn interrupted(handle: &ShutdownHandle) {
-    next_signal().await;
+    let Ok(mut signals) = StopSignals::listen() else {
+        // Then a signal ends the process as the system has it; what is paid for is stored.
+        return std::future::pending().await;
+    };
+    signals.next().await;
     eprintln!(
         "annexa: stopping; calls in flight are finished and kept (once more to stop at once)"
     );
     handle.drain();
-    next_signal().await;
+    signals.next().await;
     std::process::exit(exit::INTERRUPTED.into());
-}
-
-async fn next_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
 }
 
 fn code_of(job: &JobRecord) -> u8 {

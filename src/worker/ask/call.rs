@@ -14,6 +14,7 @@ use crate::pacing::lane::{Demand, Start};
 use crate::pacing::quota::{reserved_tokens, settled_tokens};
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::model::{Answer, Incident, Request, StopReason};
+use crate::telemetry::Count;
 use crate::worker::warm::{Entry, Lead};
 
 /// Throttled for so long while no call of the process was answered, a lane is parked: its quota may be 0.
@@ -122,6 +123,7 @@ impl Worker {
                         .price
                         .map_or(NanoUsd::ZERO, |price| answer.usage.cost(&price));
                     share(items, &answer.usage, cost);
+                    self.metrics.answered(&answer.usage, cost);
                     self.settle_budget(asking, &mut booking, cost).await?;
                     let most = info
                         .service
@@ -142,7 +144,8 @@ impl Worker {
                 // Not counted: it is the lane that is too fast, and not the row that failed (S16).
                 throttles += 1;
                 was_throttled = true;
-                tracing::info!(chunk = %asking.claim.key, %error, "throttled");
+                self.metrics.one(Count::Throttles);
+                tracing::info!(%error, "throttled");
                 let now = self.ports.clock.monotonic();
                 let silent = now.saturating_sub(self.retries.last_answer().max(began));
                 if silent >= NOTHING_GETS_THROUGH {
@@ -171,10 +174,11 @@ impl Worker {
             was_throttled = false;
             self.count_try(asking, items);
             if error.unknown_outcome {
+                self.metrics.one(Count::UnknownOutcomes);
                 // It may have been paid for: this booking stays, the next try has one of its own.
                 self.lose(asking, &mut booking).await?;
             }
-            tracing::info!(chunk = %asking.claim.key, class = error.class.name(), %error, "call failed");
+            tracing::info!(class = error.class.name(), %error, "call failed");
             match error.class {
                 ErrorClass::Transient => {
                     failures += 1;
@@ -194,6 +198,7 @@ impl Worker {
                         ));
                     }
                     asking.tally.lock().expect("no panic while held").retries += 1;
+                    self.metrics.one(Count::Retries);
                     let pause = self.setup.ask.transient.pause(&*self.ports.clock, failures);
                     self.pause(asking, pause.max(error.retry_after.unwrap_or_default()))
                         .await;

@@ -1,0 +1,103 @@
+//! The three roles put together from ports: the same on one machine and in a fleet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::adapters::stager::BlobStager;
+use crate::aggregator::{Aggregator, AggregatorPorts, AggregatorSetup};
+use crate::ports::{Answers, Blobs, Clock, Ledger, Models, Queue, Shutdown};
+use crate::splitter::{Splitter, SplitterPorts};
+use crate::worker::{AskSetup, Worker, WorkerPorts, WorkerSetup};
+
+/// How long a claim, an election and a received message last unless they are renewed.
+pub const LEASE: Duration = Duration::from_secs(120);
+
+/// What the roles of a process work with.
+#[derive(Clone)]
+pub struct RolePorts {
+    /// Time and chance.
+    pub clock: Arc<dyn Clock>,
+    /// Jobs and chunks.
+    pub ledger: Arc<dyn Ledger>,
+    /// Input, chunk files, outputs.
+    pub blobs: Arc<dyn Blobs>,
+    /// Paid answers.
+    pub answers: Arc<dyn Answers>,
+    /// Models by their ids.
+    pub models: Arc<dyn Models>,
+    /// Chunks that wait for a worker.
+    pub chunks: Arc<dyn Queue>,
+    /// Progress of jobs.
+    pub done: Arc<dyn Queue>,
+    /// The wish to stop.
+    pub shutdown: Shutdown,
+}
+
+/// How they behave.
+#[derive(Debug, Clone)]
+pub struct RoleSetup {
+    /// Name of the process, for claims, elections and logs.
+    pub name: String,
+    /// How long a claim or an election lasts unless it is renewed.
+    pub lease: Duration,
+    /// Chunks of a job that may be outstanding in the queue.
+    pub window_chunks: u32,
+    /// Time between two sweeps.
+    pub sweep_every: Duration,
+}
+
+impl RolePorts {
+    /// A splitter.
+    pub fn splitter(&self, setup: &RoleSetup) -> Splitter {
+        let ports = SplitterPorts {
+            clock: self.clock.clone(),
+            ledger: self.ledger.clone(),
+            blobs: self.blobs.clone(),
+            stager: Arc::new(BlobStager::new(self.blobs.clone())),
+            chunks: self.chunks.clone(),
+            done: self.done.clone(),
+            shutdown: self.shutdown.clone(),
+        };
+        Splitter::new(ports, setup.window_chunks)
+    }
+
+    /// A worker.
+    pub fn worker(&self, setup: &RoleSetup) -> Worker {
+        let ports = WorkerPorts {
+            clock: self.clock.clone(),
+            ledger: self.ledger.clone(),
+            blobs: self.blobs.clone(),
+            answers: self.answers.clone(),
+            models: self.models.clone(),
+            done: self.done.clone(),
+            shutdown: self.shutdown.clone(),
+        };
+        let setup = WorkerSetup {
+            name: format!("{}-worker", setup.name),
+            lease: setup.lease,
+            ask: AskSetup::default(),
+        };
+        Worker::new(ports, setup)
+    }
+
+    /// An aggregator.
+    pub fn aggregator(&self, setup: &RoleSetup) -> Arc<Aggregator> {
+        let ports = AggregatorPorts {
+            clock: self.clock.clone(),
+            ledger: self.ledger.clone(),
+            blobs: self.blobs.clone(),
+            models: self.models.clone(),
+            chunks: self.chunks.clone(),
+            done: self.done.clone(),
+            shutdown: self.shutdown.clone(),
+        };
+        let setup = AggregatorSetup {
+            name: format!("{}-aggregator", setup.name),
+            lease: setup.lease,
+            window_chunks: setup.window_chunks,
+            sweep_every: setup.sweep_every,
+            silent: setup.lease * 2,
+        };
+        Arc::new(Aggregator::new(ports, setup))
+    }
+}

@@ -1,0 +1,268 @@
+//! Roles as a service composes them, on adapters in memory and in virtual time: what a stop does to paid work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::roles::{RolePorts, RoleSetup};
+use crate::adapters::embedded::EmbeddedLedger;
+use crate::adapters::memory::answers::MemoryAnswers;
+use crate::adapters::memory::blobs::MemoryBlobs;
+use crate::adapters::memory::chaos::Chaos;
+use crate::adapters::memory::clock::SimClock;
+use crate::adapters::memory::ledger::MemoryStore;
+use crate::adapters::memory::model::{MemoryModel, OneModel, PaidLog};
+use crate::adapters::memory::queue::{MemoryQueue, QueueSetup};
+use crate::consumer::{Consumer, DrainReport, Handler, Setup, Watch};
+use crate::core::chunk::{ChunkLimits, ChunkRecord, ChunkStatus};
+use crate::core::identity;
+use crate::core::ids::JobId;
+use crate::core::messages::{SplitMessage, encode};
+use crate::core::problem::ProblemType;
+use crate::core::spec::{BlobRef, JobSpec};
+use crate::ports::blobs::Put;
+use crate::ports::error::PortResult;
+use crate::ports::model::{Answer, ModelInfo, Request};
+use crate::ports::{Blobs, Clock, Ledger, Model, Queue, send, signals};
+use crate::telemetry::Count;
+use crate::terms::TermTable;
+
+const CALLS_IN_FLIGHT: u32 = 4;
+const ROWS: usize = 10;
+const DRAIN: Duration = Duration::from_secs(110);
+
+/// A model that is paid at once and answers late.
+struct Late {
+    inner: MemoryModel,
+    clock: Arc<SimClock>,
+    after: Duration,
+}
+
+#[async_trait]
+impl Model for Late {
+    fn info(&self) -> &ModelInfo {
+        self.inner.info()
+    }
+
+    async fn answer(&self, request: &Request) -> PortResult<Answer> {
+        let answer = self.inner.answer(request).await;
+        self.clock.sleep(self.after).await;
+        answer
+    }
+}
+
+struct Place {
+    clock: Arc<SimClock>,
+    chaos: Arc<Chaos>,
+    ledger: Arc<dyn Ledger>,
+    blobs: Arc<dyn Blobs>,
+    answers: Arc<MemoryAnswers>,
+    chunks: Arc<dyn Queue>,
+    done: Arc<dyn Queue>,
+    paid: PaidLog,
+    job_id: JobId,
+}
+
+impl Place {
+    /// A job of one chunk, split and waiting for a worker.
+    async fn new() -> Place {
+        let clock = Arc::new(SimClock::new(3));
+        let shared: Arc<dyn Clock> = clock.clone();
+        let chaos = Chaos::none(shared.clone());
+        let memory = MemoryBlobs::new(chaos.clone());
+        let rows: String = (0..ROWS).map(|n| format!("{n},report {n}\n")).collect();
+        let at = BlobRef::new("in", "reports.csv");
+        let csv = format!("id,mdr_text\n{rows}");
+        let Ok(Put::Written(head)) = memory.put(&at, csv.as_bytes(), true).await else {
+            panic!("a calm put");
+        };
+        let spec: JobSpec = serde_json::from_value(serde_json::json!({
+            "input_bucket": "in",
+            "input_key": "reports.csv",
+            "input_version": head.etag,
+            "output_bucket": "out",
+            "output_prefix": "results/",
+            "model_id": "memory",
+            "problem_type": ProblemType::Product,
+            "batch_size": 1,
+            "max_workers": CALLS_IN_FLIGHT,
+            "terms_sha256": TermTable::builtin().sha256_hex(),
+            "prompt_version": "1",
+            "chunk_rows": 100,
+            "max_text_chars": 24_000,
+            "max_record_bytes": 1 << 20,
+        }))
+        .unwrap();
+        let job_id = identity::job_id(&spec);
+        let ledger: Arc<dyn Ledger> = Arc::new(EmbeddedLedger::new(
+            Arc::new(MemoryStore::default()),
+            shared.clone(),
+            ChunkLimits::default(),
+        ));
+        ledger.create_job(&job_id, &spec).await.unwrap();
+        let setup = QueueSetup {
+            visibility: Duration::from_secs(120),
+            max_receives: 100,
+        };
+        let queue = || -> Arc<dyn Queue> {
+            Arc::new(MemoryQueue::new(shared.clone(), chaos.clone(), setup))
+        };
+        let (chunks, done, inbox) = (queue(), queue(), queue());
+        let place = Place {
+            answers: Arc::new(MemoryAnswers::new(chaos.clone())),
+            blobs: Arc::new(memory),
+            chunks,
+            done,
+            paid: PaidLog::default(),
+            clock,
+            chaos,
+            ledger,
+            job_id: job_id.clone(),
+        };
+        let body = encode(&SplitMessage { split_job: job_id });
+        send::send_all(&*place.clock, &*inbox, "job", vec![body])
+            .await
+            .unwrap();
+        let (ports, handle) = place.ports(Duration::ZERO);
+        let splitter = Arc::new(ports.splitter(&setup_of_roles()));
+        place
+            .run(&inbox, splitter, Watch::default(), &handle, 1)
+            .await;
+        place
+    }
+
+    /// Ports with a model that answers after `late`.
+    fn ports(&self, late: Duration) -> (RolePorts, signals::ShutdownHandle) {
+        let (handle, shutdown) = signals::shutdown();
+        let model = Late {
+            inner: MemoryModel::new(
+                "memory",
+                TermTable::builtin(),
+                self.chaos.clone(),
+                self.paid.clone(),
+            ),
+            clock: self.clock.clone(),
+            after: late,
+        };
+        let ports = RolePorts {
+            clock: self.clock.clone(),
+            ledger: self.ledger.clone(),
+            blobs: self.blobs.clone(),
+            answers: self.answers.clone(),
+            models: Arc::new(OneModel(Arc::new(model))),
+            chunks: self.chunks.clone(),
+            done: self.done.clone(),
+            shutdown,
+        };
+        (ports, handle)
+    }
+
+    /// Runs a handler and asks for a drain after `seconds`; what the consumer reports.
+    async fn run(
+        &self,
+        queue: &Arc<dyn Queue>,
+        handler: Arc<dyn Handler>,
+        watch: Watch,
+        handle: &signals::ShutdownHandle,
+        seconds: u64,
+    ) -> DrainReport {
+        let setup = Setup {
+            concurrency: 6,
+            poll_wait: Duration::from_secs(20),
+            poll_margin: Duration::from_secs(10),
+            backoff_first: Duration::from_millis(500),
+            backoff_most: Duration::from_secs(30),
+            drain_budget: DRAIN,
+            give_up_after: None,
+        };
+        let consumer = Consumer::new("test", queue.clone(), self.clock.clone(), handler, setup);
+        let consumer = consumer.with_watch(watch);
+        let shutdown = handle.subscribe();
+        let drain = async {
+            self.clock.sleep(Duration::from_secs(seconds)).await;
+            handle.drain();
+        };
+        tokio::join!(consumer.run(&shutdown), drain).0
+    }
+
+    /// Runs a worker whose model answers after `late`, and stops it after `seconds`: the report, and how long the stop
+    /// took.
+    async fn work(&self, late: Duration, seconds: u64, watch: Watch) -> (DrainReport, Duration) {
+        let (ports, handle) = self.ports(late);
+        let worker = ports.worker(&setup_of_roles());
+        let worker = Arc::new(worker.with_metrics(watch.metrics.clone()));
+        let began = self.clock.monotonic();
+        let report = self
+            .run(&self.chunks, worker, watch, &handle, seconds)
+            .await;
+        let took = self.clock.monotonic() - began;
+        (report, took.saturating_sub(Duration::from_secs(seconds)))
+    }
+
+    async fn chunk(&self) -> ChunkRecord {
+        let mut chunks = self.ledger.chunks(&self.job_id, 0, 10).await.unwrap();
+        assert_eq!(chunks.len(), 1);
+        chunks.remove(0)
+    }
+
+    /// How often each text was paid for.
+    fn paid(&self) -> Vec<u64> {
+        self.paid.lock().unwrap().values().copied().collect()
+    }
+}
+
+fn setup_of_roles() -> RoleSetup {
+    RoleSetup {
+        name: "test".to_string(),
+        lease: super::roles::LEASE,
+        window_chunks: 200,
+        sweep_every: Duration::from_secs(60),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s21_calls_of_60_s_in_flight_are_stored_before_the_claim_is_released() {
+    let place = Place::new().await;
+    let (report, took) = place
+        .work(Duration::from_secs(60), 10, Watch::default())
+        .await;
+    assert_eq!(report.abandoned, 0);
+    assert!(took <= Duration::from_secs(51), "{took:?}");
+    let chunk = place.chunk().await;
+    assert_eq!((chunk.lease, chunk.failed_attempts), (None, 0));
+    assert_eq!(chunk.intended_calls + chunk.lost_calls, 0, "all are stored");
+    assert_eq!(place.paid(), [1; CALLS_IN_FLIGHT as usize]);
+    assert_eq!(place.chunks.depth().await.unwrap().visible, 1);
+
+    // Another process goes on, and pays for nothing again.
+    let watch = Watch::default();
+    place.work(Duration::from_secs(1), 60, watch.clone()).await;
+    let chunk = place.chunk().await;
+    assert!(matches!(chunk.status, ChunkStatus::Committed(_)));
+    assert_eq!(place.paid(), [1; ROWS]);
+    assert_eq!(watch.metrics.get(Count::Rows), ROWS as u64);
+    assert_eq!(
+        watch.metrics.get(Count::Calls),
+        ROWS as u64 - u64::from(CALLS_IN_FLIGHT)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s21_calls_that_outlast_the_drain_are_cut_booked_as_lost_and_their_chunk_goes_back_at_once()
+{
+    let place = Place::new().await;
+    let (report, took) = place
+        .work(Duration::from_secs(300), 10, Watch::default())
+        .await;
+    assert_eq!(report.abandoned, 1);
+    assert!(took <= DRAIN, "{took:?}");
+    let chunk = place.chunk().await;
+    assert_eq!(
+        chunk.lease, None,
+        "nobody has to wait for the claim to run out"
+    );
+    assert_eq!(chunk.failed_attempts, 0, "S16: a stop is no failure");
+    assert_eq!(chunk.lost_calls, u64::from(CALLS_IN_FLIGHT), "I8");
+    assert_eq!(place.chunks.depth().await.unwrap().visible, 1);
+}

@@ -1,0 +1,270 @@
+//! Writes the metrics of a service every now and then, and nothing while nothing happens.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::emf::{Metric, line};
+use super::metrics::{COUNTS, Count, Metrics};
+use crate::pacing::lane::LaneSnapshot;
+use crate::ports::{Clock, Queue};
+
+/// How long the queue's counts may keep a line waiting.
+const DEPTH_WAIT: Duration = Duration::from_secs(5);
+
+/// What tells of the lanes, by name.
+pub type Lanes = Box<dyn Fn() -> Vec<(String, LaneSnapshot)> + Send + Sync>;
+
+/// Writes the metrics of one service.
+pub struct Flusher {
+    service: &'static str,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    every: Duration,
+    /// The queue that the service works on.
+    queue: Arc<dyn Queue>,
+    lanes: Option<Lanes>,
+    out: Mutex<Box<dyn Write + Send>>,
+    before: Mutex<Before>,
+}
+
+/// What was written last.
+#[derive(Default)]
+struct Before {
+    at: Duration,
+    counts: [u64; COUNTS.len()],
+    settled_tokens: BTreeMap<String, u64>,
+    values: Vec<f64>,
+}
+
+impl Flusher {
+    /// Writes lines for `service` to `out`.
+    pub fn new(
+        service: &'static str,
+        metrics: Arc<Metrics>,
+        clock: Arc<dyn Clock>,
+        every: Duration,
+        queue: Arc<dyn Queue>,
+        out: Box<dyn Write + Send>,
+    ) -> Flusher {
+        let before = Before {
+            at: clock.monotonic(),
+            ..Before::default()
+        };
+        Flusher {
+            service,
+            metrics,
+            clock,
+            every,
+            queue,
+            lanes: None,
+            out: Mutex::new(out),
+            before: Mutex::new(before),
+        }
+    }
+
+    /// The same, with the use of lanes.
+    pub fn with_lanes(mut self, lanes: Lanes) -> Flusher {
+        self.lanes = Some(lanes);
+        self
+    }
+
+    /// Writes for ever.
+    pub async fn run(&self) {
+        loop {
+            self.clock.sleep(self.every).await;
+            self.flush().await;
+        }
+    }
+
+    /// Writes what has happened since the last time; nothing if nothing has.
+    pub async fn flush(&self) {
+        let backlog = self.backlog().await;
+        let text = {
+            let mut before = self.before.lock().expect("no panic while held");
+            let metrics = self.measure(&mut before, backlog);
+            let values: Vec<f64> = metrics.iter().map(|metric| metric.value).collect();
+            if values.iter().all(|value| *value == 0.0) && before.values.iter().all(|v| *v == 0.0) {
+                return;
+            }
+            before.values = values;
+            line(self.service, self.clock.now_ms(), &metrics)
+        };
+        let mut out = self.out.lock().expect("no panic while held");
+        // A reader that has gone ends no work.
+        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    }
+
+    /// Messages that wait for each that is in hand here. Asked only while there is work: an idle service asks nobody.
+    async fn backlog(&self) -> f64 {
+        let in_hand = self.metrics.in_hand();
+        let received = self.metrics.get(Count::Received);
+        let was_received = {
+            let before = self.before.lock().expect("no panic while held");
+            before.counts[Count::Received as usize]
+        };
+        if in_hand == 0 && received == was_received {
+            return 0.0;
+        }
+        let depth = tokio::select! {
+            biased;
+            depth = self.queue.depth() => depth,
+            () = self.clock.sleep(DEPTH_WAIT) => return 0.0,
+        };
+        depth.map_or(0.0, |depth| depth.visible as f64 / in_hand.max(1) as f64)
+    }
+
+    fn measure(&self, before: &mut Before, backlog: f64) -> Vec<Metric> {
+        let mut metrics: Vec<Metric> = COUNTS
+            .iter()
+            .map(|(count, name, unit)| {
+                let now = self.metrics.get(*count);
+                let since = now - std::mem::replace(&mut before.counts[*count as usize], now);
+                let value = match count {
+                    Count::Cost => since as f64 / 1e9,
+                    _ => since as f64,
+                };
+                Metric { name, unit, value }
+            })
+            .collect();
+        let mut gauge = |name, unit, value| metrics.push(Metric { name, unit, value });
+        gauge("InHand", "Count", self.metrics.in_hand() as f64);
+        let oldest_s = self.metrics.take_oldest_ms() as f64 / 1e3;
+        gauge("OldestMessageAge", "Seconds", oldest_s);
+        gauge("BacklogPerWorker", "Count", round(backlog));
+        let now = self.clock.monotonic();
+        let span = now.saturating_sub(std::mem::replace(&mut before.at, now));
+        if let Some(lanes) = &self.lanes {
+            let used = lane_use(&lanes(), &mut before.settled_tokens, span);
+            gauge("LaneUse", "Percent", round(used));
+        }
+        metrics
+    }
+}
+
+/// Tokens settled in `span` as a percentage of what the limit lets through, of the lane that is used most.
+fn lane_use(
+    lanes: &[(String, LaneSnapshot)],
+    before: &mut BTreeMap<String, u64>,
+    span: Duration,
+) -> f64 {
+    let mut most = 0.0_f64;
+    for (name, lane) in lanes {
+        let was = before
+            .insert(name.clone(), lane.settled_tokens)
+            .unwrap_or_default();
+        let settled = lane.settled_tokens.saturating_sub(was) as f64;
+        let room = lane.tokens_per_minute.unwrap_or_default() as f64 * span.as_secs_f64() / 60.0;
+        if room > 0.0 {
+            most = most.max(100.0 * settled / room);
+        }
+    }
+    most
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::memory::chaos::Chaos;
+    use crate::adapters::memory::clock::SimClock;
+    use crate::adapters::memory::queue::{MemoryQueue, QueueSetup};
+    use crate::core::money::{NanoUsd, Usage};
+
+    #[derive(Clone, Default)]
+    struct Out(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Out {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Out {
+        fn lines(&self) -> Vec<serde_json::Value> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect()
+        }
+    }
+
+    fn flusher(out: &Out) -> Flusher {
+        let clock: Arc<dyn Clock> = Arc::new(SimClock::new(1));
+        let setup = QueueSetup {
+            visibility: Duration::from_secs(30),
+            max_receives: 5,
+        };
+        let queue = MemoryQueue::new(clock.clone(), Chaos::none(clock.clone()), setup);
+        Flusher::new(
+            "worker",
+            Arc::default(),
+            clock,
+            Duration::from_secs(60),
+            Arc::new(queue),
+            Box::new(out.clone()),
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s25_an_idle_service_writes_no_metrics_and_a_busy_one_what_changed() {
+        let out = Out::default();
+        let flusher = flusher(&out);
+        flusher.flush().await;
+        assert!(out.lines().is_empty());
+
+        flusher.metrics.received(1_500);
+        let usage = Usage {
+            input_tokens: 700,
+            ..Usage::default()
+        };
+        flusher.metrics.answered(&usage, NanoUsd(2_500_000));
+        flusher.flush().await;
+        // Once more, so that what was high is seen to be 0 again; then silence.
+        flusher.flush().await;
+        flusher.flush().await;
+        flusher.flush().await;
+        let lines = out.lines();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["Service"], "worker");
+        assert_eq!(lines[0]["Received"], 1);
+        assert_eq!(lines[0]["OldestMessageAge"], 1.5);
+        assert_eq!(lines[0]["InputTokens"], 700);
+        assert_eq!(lines[0]["CostUsd"], 0.0025);
+        assert_eq!(lines[1]["InputTokens"], 0);
+    }
+
+    #[test]
+    fn lane_use_is_settled_tokens_against_the_limit() {
+        let lane = |settled_tokens| LaneSnapshot {
+            tokens_per_minute: Some(60_000),
+            requests_per_minute: None,
+            paused: Duration::ZERO,
+            waiting: 0,
+            in_flight: 0,
+            reserved_tokens: 0,
+            started: 0,
+            settled: 0,
+            throttled: 0,
+            failed: 0,
+            lowered: 0,
+            settled_tokens,
+        };
+        let mut before = BTreeMap::new();
+        let half_a_minute = Duration::from_secs(30);
+        let mut used = |settled| {
+            let lanes = [("lane".to_string(), lane(settled))];
+            lane_use(&lanes, &mut before, half_a_minute)
+        };
+        assert_eq!(used(15_000), 50.0);
+        assert_eq!(used(45_000), 100.0);
+        assert_eq!(used(45_000), 0.0);
+    }
+}
