@@ -8,7 +8,7 @@ use super::claim::ChunkEnd;
 use super::context::JobContext;
 use crate::coding::text::prepare;
 use crate::core::answer::AnswerKey;
-use crate::core::chunk::{Claim, Commit};
+use crate::core::chunk::{Claim, Commit, CommitOutcome};
 use crate::core::identity::sha256_hex;
 use crate::core::outcome::{AnsweredBy, Outcome, ReviewReason};
 use crate::core::problem::Problem;

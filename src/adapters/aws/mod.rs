@@ -7,9 +7,9 @@ mod credentials;
 pub mod dynamodb;
 mod failure;
 mod places;
+pub mod protection;
 pub mod s3;
 pub mod sqs;
-pub mod protection;
 mod text;
 
 pub use config::{AwsConfig, BearerToken};

@@ -197,7 +197,10 @@ async fn halved() {
             }
             println!(
                 "halved, {workers} workers, {}: {:.1} % used before, {:.1} % of half after, {:.2} % refused",
-                shape.0, 100.0 * before, 100.0 * used, 100.0 * refused
+                shape.0,
+                100.0 * before,
+                100.0 * used,
+                100.0 * refused
             );
         }
     }

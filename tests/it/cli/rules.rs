@@ -13,7 +13,9 @@ fn functions(folder: &Path, found: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             for line in text.lines() {
-                let Some((_, rest)) = line.split_once("fn ") else { continue };
+                let Some((_, rest)) = line.split_once("fn ") else {
+                    continue;
+                };
                 let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
                 found.insert(rest.chars().take_while(is_name).collect());
             }
@@ -25,9 +27,13 @@ fn functions(folder: &Path, found: &mut BTreeSet<String>) {
 fn carries(test: &str, id: &str) -> bool {
     let is_id = |part: &&str| {
         let (kind, number) = part.split_at(part.len().min(1));
-        ["i", "s"].contains(&kind) && !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
+        ["i", "s"].contains(&kind)
+            && !number.is_empty()
+            && number.chars().all(|c| c.is_ascii_digit())
     };
-    test.split('_').take_while(is_id).any(|part| part == id.to_lowercase())
+    test.split('_')
+        .take_while(is_id)
+        .any(|part| part == id.to_lowercase())
 }
 
 #[test]
@@ -50,7 +56,10 @@ fn every_rule_has_a_test_that_carries_its_id_and_is_there() {
             assert!(known.contains(*name), "{id}: there is no test {name}");
         }
         if id.starts_with('S') {
-            assert!(named.iter().any(|name| carries(name, id)), "{id}: no test carries the id");
+            assert!(
+                named.iter().any(|name| carries(name, id)),
+                "{id}: no test carries the id"
+            );
             mended.insert(id.to_string());
         }
     }
