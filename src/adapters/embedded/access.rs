@@ -65,7 +65,8 @@ impl<S: Store> EmbeddedLedger<S> {
         changed.await?.ok_or_else(|| over(job_id))
     }
 
-    /// Changes one chunk and perhaps its job's counters; none: there is no such chunk.
+    /// Changes one chunk and perhaps its job's counters; none: there is no such chunk, or the job is ending and its
+    /// counters are closed.
     pub(super) async fn with_chunk<R: Send + 'static>(
         &self,
         key: &ChunkKey,
@@ -85,6 +86,10 @@ impl<S: Store> EmbeddedLedger<S> {
                 }
                 let (job_before, chunk_before) = (job.clone(), chunk.clone());
                 let result = change(&mut job, &mut chunk, now_ms);
+                // What a job that is ending counts does not change any more: its outputs say it.
+                if job.counters != job_before.counters && !job_before.is_live() {
+                    return Ok(None);
+                }
                 if chunk != chunk_before {
                     tx.put_chunk(&key, &chunk)?;
                 }

@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::item::{Item, Reader, number};
+use super::item::{Item, Reader, number, under};
 use super::keys::{Key, SHARDS};
 use super::write::Write;
 use crate::core::ids::{ChunkNo, Generation, JobId};
@@ -201,6 +201,20 @@ pub(super) fn closings(job_id: &JobId, generation: Generation) -> Vec<Write> {
     shards
         .chain([close(Key::budget(job_id, generation))])
         .collect()
+}
+
+/// A whole shard.
+pub(super) fn shard_item(
+    job_id: &JobId,
+    generation: Generation,
+    shard: u32,
+    counters: &Counters,
+) -> Item {
+    let mut item = under(&Key::shard(job_id, generation, shard));
+    for (name, count) in names().zip(shard_numbers(counters)) {
+        item.insert(name, number(count));
+    }
+    item
 }
 
 /// Adds what a shard's item counts to `counters`.

@@ -42,6 +42,14 @@ pub(super) struct Sent {
 }
 
 impl Sent {
+    /// All chunks up to `upto` were sent, and each has an item that says when.
+    pub(super) fn all(upto: ChunkNo) -> Sent {
+        Sent {
+            done_upto: 0,
+            blocks: vec![(upto, 0)],
+        }
+    }
+
     /// Chunks up to `upto` were taken now.
     pub(super) fn push(&mut self, upto: ChunkNo, now_ms: u64) {
         match self.blocks.last_mut() {

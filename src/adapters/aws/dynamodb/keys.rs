@@ -76,6 +76,11 @@ impl Key {
         Key::new(ended_pk(state), format!("{ended_ms:013}#{job_id}"))
     }
 
+    /// What a fleet shares under a name.
+    pub(super) fn shared(name: &str) -> Key {
+        Key::new(format!("SHARED#{name}"), "R")
+    }
+
     /// A paid answer.
     pub(super) fn answer(key: &AnswerKey) -> Key {
         Key::new(

@@ -1,17 +1,26 @@
 //! [`Ledger`] over the table.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::access::DynamoLedger;
 use crate::core::chunk::{
-    ChunkRange, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome, Release, ReleaseOutcome,
+    ChunkRange, ChunkRecord, Claim, ClaimOutcome, Commit, CommitOutcome, GivenUp, Release,
+    ReleaseOutcome,
 };
-use crate::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
-use crate::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
+use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
+use crate::core::job::{
+    Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
+};
+use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
 use crate::core::plan::{Plan, SplitTotals};
+use crate::core::prefix::{PrefixUse, PrefixWarm};
 use crate::core::spec::{JobSpec, Limits};
-use crate::core::transitions::{chunk as chunk_rules, job as job_rules};
+use crate::core::transitions::{
+    chunk as chunk_rules, job as job_rules, lane as lane_rules, prefix as prefix_rules,
+};
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::ledger::{Created, Held, Ledger};
 
@@ -138,6 +147,34 @@ impl Ledger for DynamoLedger {
         self.settle_budget(claim, reserved, spent).await
     }
 
+    async fn lane_reserve(&self, lane: &str, worker: &str, ask: &LaneAsk) -> PortResult<LaneShare> {
+        self.change_shared(&format!("lane {lane}"), |record, now_ms| {
+            lane_rules::reserve(record, worker, ask, now_ms)
+        })
+        .await
+    }
+
+    async fn lane_report(&self, lane: &str, worker: &str, report: &LaneReport) -> PortResult<()> {
+        self.change_shared(&format!("lane {lane}"), |record, now_ms| {
+            lane_rules::report(record, worker, report, now_ms);
+        })
+        .await
+    }
+
+    async fn prefix_warm(&self, key: &str, owner: &str, lead_ms: u64) -> PortResult<PrefixWarm> {
+        self.change_shared(&format!("prefix {key}"), |record, now_ms| {
+            prefix_rules::warm(record, owner, lead_ms, now_ms)
+        })
+        .await
+    }
+
+    async fn prefix_used(&self, key: &str, what: &PrefixUse) -> PortResult<()> {
+        self.change_shared(&format!("prefix {key}"), |record, now_ms| {
+            prefix_rules::used(record, what, now_ms);
+        })
+        .await
+    }
+
     async fn set_cursor(&self, claim: &Claim, row: Option<RowNo>) -> PortResult<Held> {
         self.point(claim, row).await
     }
@@ -211,5 +248,23 @@ impl Ledger for DynamoLedger {
             job_rules::end(job, epoch, end, now_ms)
         })
         .await
+    }
+
+    async fn give_up_chunk(&self, key: &ChunkKey, reason: &str) -> PortResult<GivenUp> {
+        let given_up = self
+            .change_chunk(key, |job, chunk, now_ms| {
+                chunk_rules::give_up(job, chunk, reason, now_ms)
+            })
+            .await?;
+        Ok(given_up.unwrap_or(GivenUp::JobOver))
+    }
+
+    async fn new_generation(
+        &self,
+        job_id: &JobId,
+        ended: Generation,
+        lost: &BTreeSet<ChunkNo>,
+    ) -> PortResult<NewGeneration> {
+        self.begin_generation(job_id, ended, lost).await
     }
 }

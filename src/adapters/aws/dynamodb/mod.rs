@@ -7,6 +7,7 @@ mod budget;
 mod chunk_item;
 mod counters;
 mod fault;
+mod generations;
 mod held;
 mod item;
 mod job_item;
@@ -17,6 +18,7 @@ mod packed;
 mod pages;
 pub mod schema;
 mod sending;
+mod shared;
 mod table;
 mod write;
 

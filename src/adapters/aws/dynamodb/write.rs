@@ -11,7 +11,8 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
 };
 
 use super::fault::{Fault, judge, of_transaction};
@@ -45,6 +46,7 @@ enum What {
     Put(Item),
     Update(Key, String),
     Delete(Key),
+    Check(Key),
 }
 
 impl Write {
@@ -86,6 +88,16 @@ impl Write {
             condition: None,
             values: HashMap::new(),
         }
+    }
+
+    /// Changes nothing: others in its transaction are made only if `condition` holds for the item `key`.
+    pub(super) fn check(key: Key, condition: &str) -> Write {
+        Write {
+            what: What::Check(key),
+            condition: None,
+            values: HashMap::new(),
+        }
+        .when(condition)
     }
 
     /// Only if `condition` holds.
@@ -142,6 +154,13 @@ impl Write {
                 .set_expression_attribute_names(self.names())
                 .build()
                 .map(|delete| item.delete(delete)),
+            What::Check(key) => ConditionCheck::builder()
+                .table_name(table)
+                .set_key(Some(under(key)))
+                .set_condition_expression(self.condition.clone())
+                .set_expression_attribute_values(self.values())
+                .build()
+                .map(|check| item.condition_check(check)),
         };
         built
             .map(|item| item.build())
@@ -159,6 +178,11 @@ pub(super) enum Written {
 }
 
 impl Written {
+    /// Whether the writes were made now.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Written::Done)
+    }
+
     /// Whether the writes stand: now, or by an attempt under `nonce` whose answer was lost.
     pub(super) fn stands(&self, nonce: u64) -> bool {
         match self {
@@ -246,6 +270,9 @@ impl Table {
                 let sent = request.send().await;
                 sent.map(drop).map_err(|error| self.of_delete(error))
             }
+            What::Check(_) => Err(Fault::Fatal(PortError::bug(
+                "a condition alone is no write",
+            ))),
         }
     }
 
