@@ -11,7 +11,7 @@ pub mod retry;
 pub mod status;
 pub mod steer;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

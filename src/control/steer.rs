@@ -104,7 +104,7 @@ fn refused(job: &JobRecord, done: &str) -> ControlError {
         Some(_) if !job.is_over() => "is being stopped".to_string(),
         _ => format!("is {}", job.state()),
     };
-    let hint = match job.is_over() {
+    let hint = match job.is_over() && job.state() != "COMPLETED" {
         true => "; annexa retry does again what failed or was not done",
         false => "",
     };

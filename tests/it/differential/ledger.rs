@@ -1,5 +1,6 @@
 //! The ledger in memory and in SQLite: the same answers and the same records after every operation.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use annexa::adapters::memory::clock::SimClock;
 use annexa::adapters::memory::ledger::MemoryStore;
 use annexa::core::chunk::{ChunkLimits, ChunkRecord, Claim, Release};
 use annexa::core::identity;
-use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId};
+use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId};
 use annexa::core::invariants::{i2_counters_are_exact, i9_budget_is_exact};
 use annexa::core::job::{End, JobRecord, PauseReason, Stop};
 use annexa::core::lane::{LaneAsk, LaneNews, LaneReport};
@@ -38,6 +39,8 @@ struct Actor {
     jobs: Vec<(JobId, JobSpec)>,
     claims: Vec<Claim>,
     epochs: Vec<(JobId, Epoch)>,
+    /// Of jobs that were retried.
+    generations: BTreeMap<JobId, Generation>,
 }
 
 impl Actor {
@@ -47,6 +50,7 @@ impl Actor {
             jobs: Vec::new(),
             claims: Vec::new(),
             epochs: Vec::new(),
+            generations: BTreeMap::new(),
         };
         actor.next_job();
         actor
@@ -72,11 +76,17 @@ impl Actor {
     }
 
     fn key(&self) -> ChunkKey {
+        let job_id = self.job();
+        let other = u32::from(self.dice.once_in(30));
         ChunkKey {
-            job_id: self.job(),
-            generation: u32::from(self.dice.once_in(30)),
+            generation: self.generation(&job_id) + other,
+            job_id,
             chunk: self.chunk(),
         }
+    }
+
+    fn generation(&self, job: &JobId) -> Generation {
+        self.generations.get(job).copied().unwrap_or_default()
     }
 
     /// Mostly one of the newest claims, sometimes a stale or a forged one.
@@ -162,6 +172,7 @@ impl Actor {
         }
         let job = self.job();
         match dice.roll(76) {
+        match dice.roll(72) {
             0..=17 => Op::ClaimChunk(self.key(), self.owner('w'), LEASE_MS),
             18..=23 => Op::PutRanges(job, self.ranges()),
             24..=26 => Op::FreezePlan(job, Box::new(plan(&format!("v{}", dice.roll(2))))),
@@ -218,6 +229,19 @@ impl Actor {
             70..=73 => self.on_a_prefix(),
             74 => Op::LiveJobs,
             75 => Op::EndedJobs("COMPLETED_WITH_ERRORS".into(), dice.roll(3) as usize),
+            61 => Op::LiveJobs,
+            62 => {
+                let states = ["COMPLETED_WITH_ERRORS", "FAILED", "RUNNING"];
+                Op::EndedJobs(states[dice.roll(3) as usize], dice.roll(3) as usize)
+            }
+            63..=64 => Op::GiveUpChunk(self.key(), "its message came too often".into()),
+            65..=69 => {
+                let any = self.dice.pick(&self.jobs).map(|(job, _)| job.clone());
+                let job = any.filter(|_| self.dice.once_in(2)).unwrap_or(job);
+                let ended = self.generation(&job) + u32::from(self.dice.once_in(10));
+                let lost = (0..self.dice.roll(2)).map(|_| self.chunk()).collect();
+                Op::NewGeneration(job, ended, lost)
+            }
             60 => {
                 self.next_job();
                 self.create()
@@ -307,6 +331,9 @@ async fn compare(seed: u64, coverage: &mut Coverage) {
         actor.claims.extend(one.claim);
         if let (Some(epoch), Op::ElectFinisher(job, ..)) = (one.epoch, &op) {
             actor.epochs.push((job.clone(), epoch));
+        }
+        if let (Some(generation), Op::NewGeneration(job, ..)) = (one.generation, &op) {
+            actor.generations.insert(job.clone(), generation);
         }
         for (job, _) in &actor.jobs {
             let (one, other) = (state(&memory, job).await, state(&sqlite, job).await);

@@ -1,11 +1,15 @@
 //! The ledger's operations as data: made once, applied to any ledger, answered in a form that can be compared.
 
+use std::collections::BTreeSet;
+
 use annexa::core::chunk::{
-    ChunkRange, Claim, ClaimOutcome, Commit, CommitOutcome, Release, ReleaseOutcome,
+    ChunkRange, Claim, ClaimOutcome, Commit, CommitOutcome, GivenUp, Release, ReleaseOutcome,
 };
 use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
 use annexa::core::job::{Election, End, EndOutcome, PauseReason, Reserved, Stop};
 use annexa::core::lane::{LaneAsk, LaneNews, LaneReport, Rates};
+use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
+use annexa::core::job::{Election, End, EndOutcome, NewGeneration, PauseReason, Reserved, Stop};
 use annexa::core::money::NanoUsd;
 use annexa::core::plan::{Plan, SplitTotals};
 use annexa::core::prefix::{PrefixUse, PrefixWarm};
@@ -53,6 +57,11 @@ pub enum Op {
     ElectFinisher(JobId, String, u64),
     RenewFinisher(JobId, Epoch, u64),
     EndJob(JobId, Epoch, End),
+    // Listings by state, and control.
+    LiveJobs,
+    EndedJobs(&'static str, usize),
+    GiveUpChunk(ChunkKey, String),
+    NewGeneration(JobId, Generation, BTreeSet<ChunkNo>),
 }
 
 /// What an operation came to.
@@ -66,10 +75,14 @@ pub struct Outcome {
     pub claim: Option<Claim>,
     /// A finisher's epoch, if one was elected.
     pub epoch: Option<Epoch>,
+    /// A job's new generation, if one was begun.
+    pub generation: Option<Generation>,
 }
 
 /// All operations, in the trait's order.
 pub const OPERATIONS: [&str; 34] = [
+/// All operations, in this file's order.
+pub const OPERATIONS: [&str; 32] = [
     "create_job",
     "job",
     "list_jobs",
@@ -104,6 +117,10 @@ pub const OPERATIONS: [&str; 34] = [
     "elect_finisher",
     "renew_finisher",
     "end_job",
+    "live_jobs",
+    "ended_jobs",
+    "give_up_chunk",
+    "new_generation",
 ];
 
 fn outcome<T: std::fmt::Debug>(answer: PortResult<T>, succeeded: impl Fn(&T) -> bool) -> Outcome {
@@ -112,6 +129,7 @@ fn outcome<T: std::fmt::Debug>(answer: PortResult<T>, succeeded: impl Fn(&T) -> 
         succeeded: answer.as_ref().is_ok_and(succeeded),
         claim: None,
         epoch: None,
+        generation: None,
     }
 }
 
@@ -157,6 +175,35 @@ impl Op {
             Op::ElectFinisher(..) => 31,
             Op::RenewFinisher(..) => 32,
             Op::EndJob(..) => 33,
+            Op::FreezePlan(..) => 3,
+            Op::PutRanges(..) => 4,
+            Op::SplitComplete(..) => 5,
+            Op::TakeSendable(..) => 6,
+            Op::MarkSent(..) => 7,
+            Op::SweepList(..) => 8,
+            Op::Chunks(..) => 9,
+            Op::ClaimChunk(..) => 10,
+            Op::RenewClaim(..) => 11,
+            Op::ReleaseClaim(..) => 12,
+            Op::CallsIntended(..) => 13,
+            Op::CallsSettled(..) => 14,
+            Op::BudgetReserve(..) => 15,
+            Op::BudgetSettle(..) => 16,
+            Op::SetCursor(..) => 17,
+            Op::CommitChunk(..) => 18,
+            Op::QuarantineChunk(..) => 19,
+            Op::ParkChunk(..) => 20,
+            Op::Pause(..) => 21,
+            Op::Resume(..) => 22,
+            Op::SetLimits(..) => 23,
+            Op::Stop(..) => 24,
+            Op::ElectFinisher(..) => 25,
+            Op::RenewFinisher(..) => 26,
+            Op::EndJob(..) => 27,
+            Op::LiveJobs => 28,
+            Op::EndedJobs(..) => 29,
+            Op::GiveUpChunk(..) => 30,
+            Op::NewGeneration(..) => 31,
         };
         OPERATIONS[place]
     }
@@ -263,6 +310,26 @@ impl Op {
                 let ended = ledger.end_job(job, *epoch, end).await;
                 outcome(ended, |ended| *ended == EndOutcome::Ended)
             }
+            Op::LiveJobs => outcome(ledger.live_jobs().await, |jobs| !jobs.is_empty()),
+            Op::EndedJobs(state, max) => {
+                let ended = ledger.ended_jobs(state, *max).await;
+                outcome(ended, |jobs| !jobs.is_empty())
+            }
+            Op::GiveUpChunk(key, reason) => {
+                let given_up = ledger.give_up_chunk(key, reason).await;
+                outcome(given_up, |given_up| *given_up == GivenUp::Yes)
+            }
+            Op::NewGeneration(job, ended, lost) => {
+                let answer = ledger.new_generation(job, *ended, lost).await;
+                let generation = match &answer {
+                    Ok(NewGeneration::Begun { generation, .. }) => Some(*generation),
+                    _ => None,
+                };
+                Outcome {
+                    generation,
+                    ..outcome(answer, |_| generation.is_some())
+                }
+            }
         }
     }
 }
@@ -297,6 +364,7 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         failed_attempts: 0,
         isolated: false,
         poisoned_rows: vec![],
+        previous: None,
     };
     let claim = || claim.clone();
     vec![
@@ -312,7 +380,7 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::MarkSent(job(), vec![0]),
         Op::SweepList(job(), 1, 1),
         Op::Chunks(job(), 0, 1),
-        Op::ClaimChunk(key, "w".into(), 1),
+        Op::ClaimChunk(key.clone(), "w".into(), 1),
         Op::RenewClaim(claim(), 1),
         Op::ReleaseClaim(claim(), Release::Interrupted),
         Op::CallsIntended(claim(), 1),
@@ -334,6 +402,10 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::ElectFinisher(job(), "a".into(), 1),
         Op::RenewFinisher(job(), 1, 1),
         Op::EndJob(job(), 1, End::Completed),
+        Op::LiveJobs,
+        Op::EndedJobs("COMPLETED", 1),
+        Op::GiveUpChunk(key, "no".into()),
+        Op::NewGeneration(job(), 0, BTreeSet::new()),
     ]
 }
 

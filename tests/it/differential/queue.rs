@@ -21,7 +21,7 @@ const SETUP: QueueSetup = QueueSetup {
     visibility: Duration::from_millis(200),
     max_receives: 4,
 };
-const OPERATIONS: [&str; 7] = [
+const OPERATIONS: [&str; 9] = [
     "send_batch",
     "receive",
     "extend",
@@ -29,6 +29,8 @@ const OPERATIONS: [&str; 7] = [
     "delete",
     "depth",
     "visibility",
+    "bury",
+    "dead_letters",
 ];
 /// As many as one receive can take.
 const MOST_MESSAGES: u64 = 10;
@@ -166,8 +168,70 @@ impl Pair {
         Some(one.is_ok())
     }
 
+    async fn bury(&mut self) -> Option<bool> {
+        let [one, other] = self.hand()?;
+        let message = |receipt: Receipt| Received {
+            message_id: String::new(),
+            body: String::new(),
+            receipt,
+            receive_count: 1,
+            sent_ms: 0,
+            reason: None,
+        };
+        let dead = self.depths().await[0].dead;
+        self.memory.bury(&message(one), "strange").await.unwrap();
+        self.sqlite.bury(&message(other), "strange").await.unwrap();
+        Some(self.depths().await[0].dead > dead)
+    }
+
+    /// All dead letters that are to be seen are the same; some are deleted, some given back, some left in hand.
+    async fn dead_letters(&mut self) -> bool {
+        let queues = [self.memory.dead_letters(), self.sqlite.dead_letters()];
+        let [memory, sqlite] = queues.map(|queue| queue.expect("both have one"));
+        let (one, other) = (all_of(&*memory).await, all_of(&*sqlite).await);
+        let seen = |all: &[Received]| -> BTreeMap<String, (u32, u64, Option<String>)> {
+            let entry = |m: &Received| {
+                (
+                    m.body.clone(),
+                    (m.receive_count, m.sent_ms, m.reason.clone()),
+                )
+            };
+            all.iter().map(entry).collect()
+        };
+        assert_eq!(seen(&one), seen(&other));
+        for letter in &one {
+            let same = other
+                .iter()
+                .find(|m| m.body == letter.body)
+                .expect("just compared");
+            match self.dice.roll(4) {
+                0 => {
+                    memory
+                        .delete(std::slice::from_ref(&letter.receipt))
+                        .await
+                        .unwrap();
+                    sqlite
+                        .delete(std::slice::from_ref(&same.receipt))
+                        .await
+                        .unwrap();
+                }
+                1..=2 => {
+                    let after = self.duration();
+                    let released = memory.release(&letter.receipt, after).await;
+                    let same = sqlite.release(&same.receipt, after).await;
+                    assert_eq!(format!("{released:?}"), format!("{same:?}"));
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(memory.depth().await.unwrap(), sqlite.depth().await.unwrap());
+        !one.is_empty()
+    }
+
     async fn step(&mut self, coverage: &mut Coverage) {
-        let (name, succeeded) = match self.dice.roll(20) {
+        let (name, succeeded) = match self.dice.roll(23) {
+            20 => ("bury", self.bury().await),
+            21..=22 => ("dead_letters", Some(self.dead_letters().await)),
             0..=5 => ("send_batch", Some(self.send().await)),
             6..=11 => ("receive", Some(self.receive().await)),
             12..=13 => ("extend", self.hide(false).await),
@@ -184,6 +248,17 @@ impl Pair {
         let [one, other] = self.depths().await;
         assert_eq!(one, other, "after {name}");
         coverage.saw("depth", true);
+    }
+}
+
+async fn all_of(queue: &dyn Queue) -> Vec<Received> {
+    let mut all = Vec::new();
+    loop {
+        let some = queue.receive(10, Duration::ZERO).await.unwrap();
+        if some.is_empty() {
+            return all;
+        }
+        all.extend(some);
     }
 }
 

@@ -123,6 +123,10 @@ fn i1_to_i9_hold_whatever_happens() {
         "cancelled",
         "possibly_twice_paid",
         "paid_answer_reused",
+        "chunk_given_up",
+        "retried",
+        "retry_completed",
+        "retry_with_errors",
     ] {
         assert!(
             seen.contains_key(kind),

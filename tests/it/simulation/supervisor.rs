@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use annexa::adapters::memory::chaos::Rates;
+use annexa::control::retry::{Retried, retry_job};
 use annexa::core::ids::ChunkNo;
 use annexa::core::invariants::{self, Broken};
 use annexa::core::job::{JobRecord, PauseReason, Stop};
@@ -35,6 +36,10 @@ struct Weather {
     may_cancel: bool,
     may_pause: bool,
     strikes: bool,
+    /// Receives after which a message is dead.
+    max_receives: u32,
+    /// How often a job that ended without all answers is retried.
+    retries: u32,
 }
 
 fn weather(seed: u64) -> Weather {
@@ -71,12 +76,20 @@ fn weather(seed: u64) -> Weather {
         may_cancel: seed % 11 == 10,
         may_pause: seed % 4 == 3,
         strikes: seed % 13 != 12,
+        max_receives: if seed % 7 == 6 { 6 } else { 1000 },
+        retries: (seed % 4) as u32 / 2 * 2,
     }
 }
 
 pub async fn simulate(seed: u64) -> Outcome {
     let weather = weather(seed);
-    let world = World::new(seed, weather.rates, weather.deadly_rows).await;
+    let world = World::new(
+        seed,
+        weather.rates,
+        weather.deadly_rows,
+        weather.max_receives,
+    )
+    .await;
     let verdict = live(&world, &weather, seed).await;
     let mut seen = world.ledger.seen.lock().unwrap();
     let verdict = match seen.broken.take() {
@@ -109,8 +122,9 @@ async fn live(world: &World, weather: &Weather, seed: u64) -> Result<(), Broken>
         .map(|role| Numbered(start(role)))
         .collect();
     let clock = &*world.clock;
-    let begun = clock.monotonic();
+    let mut begun = clock.monotonic();
     let mut is_calm = false;
+    let mut before: Option<Before> = None;
     loop {
         let now = clock.monotonic() - begun;
         if !is_calm && now > TROUBLE {
@@ -145,7 +159,15 @@ async fn live(world: &World, weather: &Weather, seed: u64) -> Result<(), Broken>
                     Some(_) = running.next(), if !running.is_empty() => {}
                 }
             }
-            return check_end(world, seed).await;
+            check_end(world, seed, before.as_ref()).await?;
+            if job.generation >= weather.retries || job.state() == "COMPLETED" {
+                return Ok(());
+            }
+            before = Some(Before::of(world).await);
+            world.chaos.set_rates(weather.rates);
+            retry(world, &mut running).await?;
+            (begun, is_calm) = (clock.monotonic(), false);
+            continue;
         }
         check_on_the_way(world, &job).await?;
         bury_the_killed(world, &mut running, &mut start);
@@ -157,6 +179,81 @@ async fn live(world: &World, weather: &Weather, seed: u64) -> Result<(), Broken>
                     strike(world, weather, &mut running, &mut start).await;
                 }
             }
+        }
+    }
+}
+
+/// What a job's files say before it is retried.
+struct Before {
+    results: Vec<u8>,
+    is_partial: bool,
+    /// Rows that did not fail, as they stand there, by number.
+    answered: BTreeMap<u64, csv::StringRecord>,
+}
+
+impl Before {
+    async fn of(world: &World) -> Before {
+        let whole = read(world, "results.csv").await;
+        let is_partial = whole.is_none();
+        let partial = read(world, "results.partial.csv").await;
+        let results = whole.or(partial).unwrap_or_default();
+        let answered = answered(&results);
+        Before {
+            results,
+            is_partial,
+            answered,
+        }
+    }
+}
+
+/// Rows that did not fail, by number.
+fn answered(results: &[u8]) -> BTreeMap<u64, csv::StringRecord> {
+    let mut reader = csv::Reader::from_reader(results);
+    let headers = reader.headers().unwrap().clone();
+    let at = |name: &str| headers.iter().position(|h| h == name);
+    let (Some(row), Some(outcome)) = (at("row"), at("outcome")) else {
+        return BTreeMap::new();
+    };
+    let records = reader.records().map(Result::unwrap);
+    records
+        .filter(|record| &record[outcome] != "failed")
+        .map(|record| (record[row].parse().unwrap(), record))
+        .collect()
+}
+
+/// Says `annexa retry` until it was heard, while the services run and misbehave.
+async fn retry(world: &World, running: &mut FuturesUnordered<Numbered>) -> Result<(), Broken> {
+    let ports = world.control();
+    let say = async {
+        for _ in 0..50 {
+            let job = world
+                .ledger
+                .inner
+                .job(&world.job_id)
+                .await
+                .unwrap()
+                .unwrap();
+            match retry_job(&ports, &job).await {
+                Ok(Retried::Begun { .. }) => {
+                    world.chaos.saw("retried");
+                    return true;
+                }
+                Ok(Retried::UnderWay { .. }) => return true,
+                Ok(Retried::NothingToDo) => return false,
+                Err(_) => {}
+            }
+        }
+        false
+    };
+    tokio::pin!(say);
+    loop {
+        tokio::select! {
+            biased;
+            heard = &mut say => {
+                let what = "a retry is not heard".to_string();
+                return if heard { Ok(()) } else { Err(Broken { id: "I6", what }) };
+            }
+            Some(_) = running.next(), if !running.is_empty() => {}
         }
     }
 }
@@ -268,6 +365,7 @@ async fn check_on_the_way(world: &World, job: &JobRecord) -> Result<(), Broken> 
         .bodies()
         .iter()
         .filter_map(|body| serde_json::from_str::<ChunkMessage>(body).ok())
+        .filter(|message| message.generation == job.generation)
         .map(|message| message.chunk)
         .collect();
     let later = world.ledger_after(LEASE * 10);
@@ -283,7 +381,7 @@ async fn check_on_the_way(world: &World, job: &JobRecord) -> Result<(), Broken> 
 }
 
 /// I1, I2, I6, I8 and the results themselves, once the job is over.
-async fn check_end(world: &World, seed: u64) -> Result<(), Broken> {
+async fn check_end(world: &World, seed: u64, before: Option<&Before>) -> Result<(), Broken> {
     let job = world
         .ledger
         .inner
@@ -308,6 +406,9 @@ async fn check_end(world: &World, seed: u64) -> Result<(), Broken> {
         saw("paid_answer_reused");
     }
     world.chaos.set_rates(Rates::default());
+    if let Some(before) = before {
+        check_retry(world, &job, before).await?;
+    }
     if state == "CANCELLED" {
         saw("cancelled");
         let partial = read(world, "results.partial.csv").await;
@@ -359,6 +460,35 @@ async fn check_end(world: &World, seed: u64) -> Result<(), Broken> {
     invariants::i8_twice_paid_is_counted(asked, tally.possibly_twice_paid_calls * texts_a_call)
 }
 
+/// What was answered before is there as it was, and so are the files of before, beside it.
+async fn check_retry(world: &World, job: &JobRecord, before: &Before) -> Result<(), Broken> {
+    let broken = |what: String| Err(Broken { id: "I6", what });
+    let now = Before::of(world).await;
+    for (row, record) in &before.answered {
+        if now.answered.get(row) != Some(record) {
+            return broken(format!(
+                "row {row} was answered and is another one after the retry"
+            ));
+        }
+    }
+    let name = if before.is_partial {
+        "results.partial.csv"
+    } else {
+        "results.csv"
+    };
+    let kept = read(world, &format!("retry-{}/before/{name}", job.generation)).await;
+    if !before.results.is_empty() && kept.as_ref() != Some(&before.results) {
+        return broken(format!("{name} of before is not kept as it was"));
+    }
+    let state = job.state();
+    world.chaos.saw(if state == "COMPLETED" {
+        "retry_completed"
+    } else {
+        "retry_with_errors"
+    });
+    Ok(())
+}
+
 async fn read(world: &World, name: &str) -> Option<Vec<u8>> {
     let blob = BlobRef::new("output", format!("results/{name}"));
     world.blobs.get_range(&blob, 0, u64::MAX, None).await.ok()
@@ -389,7 +519,8 @@ fn check_rows(world: &World, results: &[u8], seed: u64) -> Result<(), Broken> {
         let error = &row[at("error")];
         let is_blamed =
             error.starts_with("row_kills_worker:") || error.starts_with("chunk_given_up:");
-        if is_blamed && !expected.is_deadly {
+        let by_message = error.contains("its message was received");
+        if is_blamed && !expected.is_deadly && !by_message {
             // Crashes from outside that hit the same row in isolation again and again look like the row's doing.
             world.chaos.saw("innocent_row_blamed");
         }

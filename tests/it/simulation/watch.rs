@@ -5,10 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use annexa::adapters::memory::chaos::Chaos;
 use annexa::core::chunk::*;
-use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
+use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use annexa::core::invariants::{self, Broken, EndWatch, EpochWatch};
 use annexa::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
 use annexa::core::lane::{LaneAsk, LaneReport, LaneShare};
+use annexa::core::job::{
+    Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
+};
 use annexa::core::messages::ChunkMessage;
 use annexa::core::money::NanoUsd;
 use annexa::core::plan::{Plan, SplitTotals};
@@ -28,8 +31,8 @@ pub struct Seen {
     pub epochs: EpochWatch,
     pub ends: EndWatch,
     /// Chunks that were ever parked: their messages may go although they are open again.
-    pub parked: BTreeSet<ChunkNo>,
-    commits: BTreeMap<ChunkNo, Epoch>,
+    pub parked: BTreeSet<(Generation, ChunkNo)>,
+    commits: BTreeMap<(Generation, ChunkNo), Epoch>,
     finishers: BTreeSet<Epoch>,
 }
 
@@ -207,7 +210,8 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
             Ok(ClaimOutcome::Busy { .. }) => self.chaos.saw("claim_busy"),
             Ok(ClaimOutcome::Parked) => {
                 self.chaos.saw("claim_parked");
-                self.seen.lock().unwrap().parked.insert(key.chunk);
+                let mut seen = self.seen.lock().unwrap();
+                seen.parked.insert((key.generation, key.chunk));
             }
             Ok(ClaimOutcome::Done) => self.chaos.saw("claim_done"),
             Ok(ClaimOutcome::JobOver) | Err(_) => {}
@@ -320,7 +324,8 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
             Ok(CommitOutcome::Committed) => {
                 let (first, checked) = {
                     let mut seen = self.seen.lock().unwrap();
-                    let first = *seen.commits.entry(chunk).or_insert(commit.epoch);
+                    let key = (claim.key.generation, chunk);
+                    let first = *seen.commits.entry(key).or_insert(commit.epoch);
                     (first, seen.epochs.wrote(chunk, claim.epoch))
                 };
                 self.check(checked);
@@ -354,7 +359,8 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
             &answer,
         );
         self.held(&answer, claim);
-        self.seen.lock().unwrap().parked.insert(claim.key.chunk);
+        let key = (claim.key.generation, claim.key.chunk);
+        self.seen.lock().unwrap().parked.insert(key);
         answer
     }
 
@@ -414,7 +420,12 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
         self.note(&format!("end e{epoch} {end:?}"), &answer);
         match &answer {
             Ok(EndOutcome::Ended) => {
-                let checked = self.seen.lock().unwrap().ends.ended(job_id.as_str(), epoch);
+                let job = self.inner.job(job_id).await?;
+                let generation = job.map(|job| job.generation).unwrap_or_default();
+                let checked = {
+                    let ends = &mut self.seen.lock().unwrap().ends;
+                    ends.ended(job_id.as_str(), generation, epoch)
+                };
                 self.check(checked);
             }
             Ok(EndOutcome::AlreadyEnded | EndOutcome::Fenced) => {
@@ -422,6 +433,49 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
             }
             Err(_) => {}
         }
+        answer
+    }
+
+    async fn live_jobs(&self) -> PortResult<Vec<JobRecord>> {
+        self.inner.live_jobs().await
+    }
+
+    async fn ended_jobs(&self, state: &str, max: usize) -> PortResult<Vec<JobRecord>> {
+        self.inner.ended_jobs(state, max).await
+    }
+
+    async fn give_up_chunk(&self, key: &ChunkKey, reason: &str) -> PortResult<GivenUp> {
+        let answer = self.inner.give_up_chunk(key, reason).await;
+        self.note(&format!("give up {}", key.chunk), &answer);
+        match &answer {
+            Ok(GivenUp::Yes) => self.chaos.saw("chunk_given_up"),
+            Ok(GivenUp::Parked) => {
+                let mut seen = self.seen.lock().unwrap();
+                seen.parked.insert((key.generation, key.chunk));
+            }
+            _ => {}
+        }
+        self.check_job(&key.job_id).await;
+        answer
+    }
+
+    async fn new_generation(
+        &self,
+        job_id: &JobId,
+        ended: Generation,
+        lost: &BTreeSet<ChunkNo>,
+    ) -> PortResult<NewGeneration> {
+        let old = self.inner.chunks(job_id, 0, u32::MAX).await?;
+        let answer = self.inner.new_generation(job_id, ended, lost).await;
+        self.note(&format!("new generation after {ended}"), &answer);
+        if let Ok(NewGeneration::Begun { generation, .. }) = &answer {
+            let new = self.inner.chunks(job_id, 0, u32::MAX).await?;
+            let all = new.iter().map(|chunk| (*generation, chunk.range.chunk));
+            // All that is to be done begins in the park.
+            self.seen.lock().unwrap().parked.extend(all);
+            self.check(invariants::i6_generation_carries_over(&old, &new, lost));
+        }
+        self.check_job(job_id).await;
         answer
     }
 }
@@ -480,15 +534,10 @@ impl<Q: Queue, L: Ledger> Queue for WatchQueue<Q, L> {
                 .chunks(&self.job_id, message.chunk, 1)
                 .await?
                 .pop();
-            if !self
-                .ledger
-                .seen
-                .lock()
-                .unwrap()
-                .parked
-                .contains(&message.chunk)
-            {
+            let key = (message.generation, message.chunk);
+            if !self.ledger.seen.lock().unwrap().parked.contains(&key) {
                 self.ledger.check(invariants::i5_deleted_when_known(
+                    message.generation,
                     job.as_ref(),
                     chunk.as_ref(),
                 ));
@@ -499,6 +548,14 @@ impl<Q: Queue, L: Ledger> Queue for WatchQueue<Q, L> {
 
     async fn depth(&self) -> PortResult<Depth> {
         self.inner.depth().await
+    }
+
+    async fn bury(&self, message: &Received, reason: &str) -> PortResult<()> {
+        self.inner.bury(message, reason).await
+    }
+
+    fn dead_letters(&self) -> Option<Arc<dyn Queue>> {
+        self.inner.dead_letters()
     }
 
     fn visibility(&self) -> std::time::Duration {

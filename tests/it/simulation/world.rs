@@ -14,6 +14,7 @@ use annexa::adapters::memory::queue::{MemoryQueue, QueueSetup};
 use annexa::adapters::stager::BlobStager;
 use annexa::aggregator::{Aggregator, AggregatorPorts, AggregatorSetup};
 use annexa::consumer::{Consumer, Handler, Setup};
+use annexa::control::ControlPorts;
 use annexa::core::chunk::ChunkLimits;
 use annexa::core::identity;
 use annexa::core::ids::JobId;
@@ -89,7 +90,7 @@ impl Model for DeadlyModel {
 
 impl World {
     /// The world of `seed`: services, the input, and the job with its split sent.
-    pub async fn new(seed: u64, rates: Rates, deadly_rows: u64) -> World {
+    pub async fn new(seed: u64, rates: Rates, deadly_rows: u64, max_receives: u32) -> World {
         let clock = Arc::new(SimClock::new(seed));
         let shared: Arc<dyn Clock> = clock.clone();
         let chaos = Chaos::none(shared.clone());
@@ -142,7 +143,7 @@ impl World {
         });
         let setup = QueueSetup {
             visibility: LEASE,
-            max_receives: 1000,
+            max_receives,
         };
         let queue = || Arc::new(MemoryQueue::new(shared.clone(), chaos.clone(), setup));
         let (inbox, chunks, done) = (queue(), queue(), queue());
@@ -175,6 +176,18 @@ impl World {
             terms,
             inbox,
             done,
+        }
+    }
+
+    /// What control needs: a shell on the same services.
+    pub fn control(&self) -> ControlPorts {
+        ControlPorts {
+            clock: self.clock.clone(),
+            ledger: Arc::new(ChaosLedger::new(self.ledger.clone(), self.chaos.clone())),
+            blobs: Arc::new(self.blobs.clone()),
+            inbox: self.inbox.clone(),
+            chunks: self.watched_chunks.clone(),
+            done: self.done.clone(),
         }
     }
 

@@ -24,6 +24,7 @@ async fn a_claim_says_what_is_to_be_done(fixture: &dyn LedgerFixture) {
         failed_attempts: 0,
         isolated: false,
         poisoned_rows: vec![],
+        previous: None,
     };
     assert_eq!(claim, expected);
     let record = desk.chunk(2).await;

@@ -102,7 +102,7 @@ async fn i6_a_job_ends_once(fixture: &dyn LedgerFixture) {
             EndOutcome::Ended,
             "said again it is no error"
         );
-        watch.ended(desk.job_id.as_str(), epoch).unwrap();
+        watch.ended(desk.job_id.as_str(), 0, epoch).unwrap();
     }
     let job = desk.job().await;
     assert_eq!(job.phase, Phase::Ended(End::Completed));

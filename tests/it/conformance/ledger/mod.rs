@@ -19,6 +19,7 @@ mod claims;
 mod commits;
 mod data;
 mod finishing;
+mod generations;
 mod isolation;
 mod jobs;
 mod lanes;
