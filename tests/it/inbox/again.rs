@@ -1,5 +1,7 @@
 //! Events that come twice, out of order, or after a crash halfway.
 
+use std::time::Duration;
+
 use annexa::core::spec::BlobRef;
 use annexa::ports::Blobs;
 use annexa::ports::queue::Queue;
@@ -226,4 +228,38 @@ async fn a_crash_after_any_step_is_made_good_by_the_same_message() {
         steps += 1;
     }
     assert!(steps > 5, "{steps} steps were seen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_splitter_that_is_killed_at_any_moment_leaves_one_job_that_the_same_message_finishes() {
+    let mut alive = Duration::ZERO;
+    let mut kills = 0;
+    loop {
+        let world = World::new(false);
+        world
+            .put(
+                "inbox/a.csv.json",
+                r#"{"batch_size":5,"output_prefix":"mine"}"#,
+            )
+            .await;
+        let version = world.put("inbox/a.csv", csv("a", 2)).await;
+        world.send(created("inbox/a.csv", &version, "01")).await;
+        world
+            .send(created("inbox/gone.csv", "sha256:00", "02"))
+            .await;
+        let came_through = world.split_for(alive).await;
+        tokio::time::advance(world.inbox.visibility() * 2).await;
+        world.all().await;
+        let jobs = world.jobs().await;
+        assert_eq!(jobs.len(), 2, "killed after {alive:?}");
+        assert_eq!(jobs[0].state(), "COMPLETED", "killed after {alive:?}");
+        assert_eq!(jobs[0].spec.output_prefix, "mine/");
+        world.failure_of(&jobs[1]).await;
+        if came_through {
+            break;
+        }
+        kills += 1;
+        alive += Duration::from_millis(3);
+    }
+    assert!(kills > 20, "only {kills} moments were tried");
 }

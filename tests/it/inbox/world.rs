@@ -7,9 +7,9 @@ use annexa::adapters::aws::config::AwsConfig;
 use annexa::adapters::embedded::EmbeddedLedger;
 use annexa::adapters::memory::answers::MemoryAnswers;
 use annexa::adapters::memory::blobs::MemoryBlobs;
-use annexa::adapters::memory::chaos::Chaos;
+use annexa::adapters::memory::chaos::{Chaos, Rates};
 use annexa::adapters::memory::clock::SimClock;
-use annexa::adapters::memory::ledger::MemoryStore;
+use annexa::adapters::memory::ledger::{ChaosLedger, MemoryStore};
 use annexa::adapters::memory::queue::{MemoryQueue, QueueSetup};
 use annexa::adapters::stager::BlobStager;
 use annexa::aggregator::{Aggregator, AggregatorPorts, AggregatorSetup};
@@ -56,6 +56,7 @@ pub struct World {
     pub chunks: Arc<MemoryQueue>,
     pub done: Arc<MemoryQueue>,
     pub config: FleetConfig,
+    chaos: Arc<Chaos>,
     _handle: ShutdownHandle,
     shutdown: signals::Shutdown,
 }
@@ -103,11 +104,12 @@ impl World {
         let (handle, shutdown) = signals::shutdown();
         World {
             store: Arc::new(Store::new(MemoryBlobs::new(calm.clone()), keeps_versions)),
-            ledger: Arc::new(ledger),
+            ledger: Arc::new(ChaosLedger::new(Arc::new(ledger), calm.clone())),
             inbox: queue(),
             chunks: queue(),
             done: queue(),
             config: args.check().unwrap(),
+            chaos: calm,
             clock,
             _handle: handle,
             shutdown,
@@ -220,6 +222,21 @@ impl World {
 
     pub async fn split_with(&self, intake: Arc<Intake>) -> Vec<Came> {
         work(&*self.inbox, &self.splitter(intake)).await
+    }
+
+    /// A process that splits and is killed after `alive`; every request takes its time. Says whether it came through.
+    pub async fn split_for(&self, alive: Duration) -> bool {
+        self.chaos.set_rates(Rates {
+            latency_ms: 10,
+            ..Rates::default()
+        });
+        let came = tokio::select! {
+            biased;
+            came = self.split() => Some(came),
+            () = self.clock.sleep(alive) => None,
+        };
+        self.chaos.set_rates(Rates::default());
+        came.is_some()
     }
 
     /// Works on everything there is until nothing can be done now.
