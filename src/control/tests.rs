@@ -196,6 +196,7 @@ impl Place {
                 repairs: 0,
                 ..AskSetup::default()
             },
+            shared_lanes: None,
         };
         self.consumer(&self.ports.chunks, Arc::new(Worker::new(ports, setup)))
     }

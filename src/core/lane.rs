@@ -170,6 +170,12 @@ pub struct LaneLimit {
     pub pushed_ms: f64,
     /// How far things were at lowerings, the oldest first.
     pub marks: Vec<LaneMark>,
+    /// What had been taken when (Unix milliseconds), over the last minute and some seconds.
+    pub lately: Vec<(u64, f64)>,
+    /// Since when refusals follow each other (Unix milliseconds), and what had been taken by then.
+    pub dry: Option<(u64, f64)>,
+    /// Lowerings in a row between which nothing was accepted.
+    pub fruitless: u32,
 }
 
 /// How far a limit was when it was lowered.

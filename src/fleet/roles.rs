@@ -7,7 +7,7 @@ use crate::adapters::stager::BlobStager;
 use crate::aggregator::{Aggregator, AggregatorPorts, AggregatorSetup};
 use crate::ports::{Answers, Blobs, Clock, Ledger, Models, Queue, Shutdown};
 use crate::splitter::{Splitter, SplitterPorts};
-use crate::worker::{AskSetup, Worker, WorkerPorts, WorkerSetup};
+use crate::worker::{AskSetup, SharedLanes, Worker, WorkerPorts, WorkerSetup};
 
 /// How long a claim, an election and a received message last unless they are renewed.
 pub const LEASE: Duration = Duration::from_secs(120);
@@ -44,6 +44,8 @@ pub struct RoleSetup {
     pub window_chunks: u32,
     /// Time between two sweeps.
     pub sweep_every: Duration,
+    /// Lanes are shared with other workers; none: there is nobody to share with.
+    pub shared_lanes: Option<SharedLanes>,
 }
 
 impl RolePorts {
@@ -76,6 +78,7 @@ impl RolePorts {
             name: format!("{}-worker", setup.name),
             lease: setup.lease,
             ask: AskSetup::default(),
+            shared_lanes: setup.shared_lanes,
         };
         Worker::new(ports, setup)
     }

@@ -148,6 +148,16 @@ impl Lane {
         self.state().say(now, waiting)
     }
 
+    /// Of a shared lane: whether the process has a part of it, or calls that want one.
+    pub fn is_in_use(&self) -> bool {
+        let (now, waiting) = (self.clock.monotonic(), self.waiting());
+        let mut state = self.state();
+        let calls = state.calls(waiting);
+        state
+            .shared()
+            .is_some_and(|shared| shared.is_in_use(now, calls))
+    }
+
     /// Of a shared lane: the process does not want its part any more, and starts nothing until it has one again. None: it
     /// has none.
     pub fn leave(&self) -> Option<LaneReport> {

@@ -24,10 +24,7 @@ impl Worker {
     pub(super) async fn work_on_chunk(&self, claim: &Claim) -> PortResult<ChunkEnd> {
         let clock = &*self.ports.clock;
         let place = self.order.enter(&claim.key);
-        let context = self
-            .contexts
-            .get(&self.ports, &self.lanes, &claim.key.job_id)
-            .await?;
+        let context = self.context(&claim.key.job_id).await?;
         let rows = self.read_rows(claim, &context).await?;
         let previous = self.read_previous(claim, &context).await?;
         let mut results: Vec<ResultRow> = rows

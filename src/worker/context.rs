@@ -1,33 +1,42 @@
-//! What a worker knows of a job while it works on it: spec, plan, terms, model.
+//! What a worker knows of a job while it works on it: spec, plan, terms, model; and its limits, which may change.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::coding::key::KeyBase;
 use crate::coding::tokens::TokenBook;
 use crate::core::answer::Payer;
 use crate::core::ids::{ChunkNo, JobId};
+use crate::core::job::JobRecord;
 use crate::core::plan::Plan;
-use crate::core::spec::JobSpec;
+use crate::core::spec::{JobSpec, Limits};
 use crate::jobs::terms;
 use crate::pacing::Pacer;
 use crate::pacing::lane::{Lane, LaneSetup, LaneSnapshot};
+use crate::pacing::quota::QuotaSetup;
+use crate::ports::Model;
 use crate::ports::error::{PortError, PortResult};
-use crate::ports::model::ServiceFacts;
 use crate::ports::retry::{Backoff, retry};
-use crate::ports::{Clock, Model};
 use crate::results::ResultColumns;
 use crate::terms::TermTable;
 
-use super::WorkerPorts;
+use super::lanes::{JobPace, name_of_job, told, told_of_job};
+use super::permits::CallPermits;
+use super::{SharedLanes, Worker};
 
-/// Jobs that are kept at once; the oldest is forgotten first and read again when it is needed.
+/// Jobs that are kept at once; of those that nobody works on, the one used longest ago is forgotten first, and read
+/// again when it is needed.
 const KEPT_JOBS: usize = 64;
+
+/// A job's limits are read again after so long, when a call is made.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// A job, ready to be worked on.
 pub(super) struct JobContext {
     pub(super) job_id: JobId,
     pub(super) job_created_ms: u64,
+    /// As it was when the job was met; what may change of it is in `limits`.
     pub(super) spec: JobSpec,
     pub(super) plan: Plan,
     pub(super) columns: ResultColumns,
@@ -37,13 +46,21 @@ pub(super) struct JobContext {
     /// Of a job that uses no answers but its own: the keys under which others find what it paid for.
     pub(super) keys_for_others: Option<KeyBase>,
     /// Calls in flight of this job in this process (`max_workers`).
-    pub(super) calls: tokio::sync::Semaphore,
-    /// Calls a second of this job (`rate_limit`).
-    pub(super) pacer: Pacer,
+    pub(super) calls: CallPermits,
     /// What the service's quota is shared through; none: there is no service.
     pub(super) lane: Option<Arc<Lane>>,
     /// What calls take.
     pub(super) tokens: TokenBook,
+    limits: Mutex<Known>,
+}
+
+/// What was last known of a job's limits.
+struct Known {
+    limits: Limits,
+    /// When they were read, on the monotonic clock.
+    read: Duration,
+    /// Calls a second of this job (`rate_limit`).
+    pace: Arc<JobPace>,
 }
 
 impl JobContext {
@@ -53,21 +70,26 @@ impl JobContext {
             && payer.job_created_ms == self.job_created_ms
             && payer.chunk == chunk
     }
-}
 
-/// The lanes of a process: each has one quota, whoever asks.
-#[derive(Default)]
-pub(super) struct Lanes(Mutex<BTreeMap<String, Arc<Lane>>>);
+    /// The job's limits, as they were last read.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits.lock().expect("no panic while held").limits
+    }
 
-impl Lanes {
-    /// The lane of a service's model. What the first job told of its quota stands.
-    fn get(&self, clock: &Arc<dyn Clock>, service: &ServiceFacts, spec: &JobSpec) -> Arc<Lane> {
-        let mut lanes = self.0.lock().expect("no panic while held");
-        let lane = lanes.entry(service.lane.clone()).or_insert_with(|| {
-            let setup = LaneSetup::told(spec.tokens_per_minute, spec.requests_per_minute);
-            Arc::new(Lane::new(clock.clone(), setup))
-        });
-        lane.clone()
+    /// What the job's calls start by, besides its lane.
+    pub(super) fn pace(&self) -> Arc<JobPace> {
+        let known = self.limits.lock().expect("no panic while held");
+        known.pace.clone()
+    }
+
+    /// Whether the limits are to be read again; who asks first does it.
+    fn is_due(&self, now: Duration) -> bool {
+        let mut known = self.limits.lock().expect("no panic while held");
+        let is_due = now.saturating_sub(known.read) >= LOOK_AGAIN;
+        if is_due {
+            known.read = now;
+        }
+        is_due
     }
 }
 
@@ -84,63 +106,173 @@ impl Lanes {
 
 /// The jobs that were met lately.
 #[derive(Default)]
-pub(super) struct Contexts(Mutex<BTreeMap<JobId, Arc<JobContext>>>);
+pub(super) struct Contexts(Mutex<BTreeMap<JobId, Met>>);
+
+struct Met {
+    context: Arc<JobContext>,
+    /// On the monotonic clock.
+    used: Duration,
+}
 
 impl Contexts {
-    /// The job's context; what is frozen about a job is read once.
-    pub(super) async fn get(
-        &self,
-        ports: &WorkerPorts,
-        lanes: &Lanes,
-        job_id: &JobId,
-    ) -> PortResult<Arc<JobContext>> {
-        if let Some(known) = self.0.lock().expect("no panic while held").get(job_id) {
-            return Ok(known.clone());
+    fn find(&self, job_id: &JobId, now: Duration) -> Option<Arc<JobContext>> {
+        let mut met = self.0.lock().expect("no panic while held");
+        let met = met.get_mut(job_id)?;
+        met.used = now;
+        Some(met.context.clone())
+    }
+
+    /// Keeps a context, unless somebody was faster. Also returns the job that was forgotten for it.
+    fn keep(&self, context: JobContext, now: Duration) -> (Arc<JobContext>, Option<JobId>) {
+        let mut met = self.0.lock().expect("no panic while held");
+        let mut forgotten = None;
+        if met.len() >= KEPT_JOBS && !met.contains_key(&context.job_id) {
+            let idle = met
+                .iter()
+                .filter(|(_, met)| Arc::strong_count(&met.context) == 1);
+            let oldest = idle.min_by_key(|(_, met)| met.used);
+            forgotten = oldest.map(|(job_id, _)| job_id.clone());
+            forgotten.as_ref().map(|job_id| met.remove(job_id));
         }
-        let context = Arc::new(open(ports, lanes, job_id).await?);
-        let mut kept = self.0.lock().expect("no panic while held");
-        if kept.len() >= KEPT_JOBS {
-            kept.pop_first();
-        }
-        Ok(kept.entry(job_id.clone()).or_insert(context).clone())
+        let new = Met {
+            used: now,
+            context: Arc::new(context),
+        };
+        let kept = met.entry(new.context.job_id.clone()).or_insert(new);
+        (kept.context.clone(), forgotten)
     }
 }
 
-async fn open(ports: &WorkerPorts, lanes: &Lanes, job_id: &JobId) -> PortResult<JobContext> {
-    let job = retry(&*ports.clock, Backoff::STORAGE, || ports.ledger.job(job_id)).await?;
-    let job = job
-        .ok_or_else(|| PortError::bug(format!("job {job_id} is claimed but not in the ledger")))?;
-    let plan = job
-        .plan
-        .ok_or_else(|| PortError::bug(format!("job {job_id} has chunks but no plan")))?;
-    let spec = job.spec;
-    let terms = terms::load(&*ports.clock, &*ports.blobs, &spec).await?;
-    let model = ports.models.open(&spec, &terms)?;
-    let info = model.info();
-    let keys = KeyBase::of_job(&spec, info);
-    let keys_for_others = spec.fresh.then(|| {
-        let others = JobSpec {
-            fresh: false,
-            ..spec.clone()
+impl Worker {
+    /// The job's context; what is frozen about a job is read once.
+    pub(super) async fn context(&self, job_id: &JobId) -> PortResult<Arc<JobContext>> {
+        let now = self.ports.clock.monotonic();
+        if let Some(known) = self.contexts.find(job_id, now) {
+            return Ok(known);
+        }
+        let context = self.open(job_id).await?;
+        let (context, forgotten) = self.contexts.keep(context, now);
+        if let Some(job_id) = forgotten {
+            self.lanes.forget(&name_of_job(&job_id));
+        }
+        Ok(context)
+    }
+
+    /// Takes over what has changed about a job's limits, if they have not been looked at for a while. Best effort: what
+    /// cannot be read now is read the next time.
+    pub(super) async fn look_again(&self, context: &JobContext) {
+        if !context.is_due(self.ports.clock.monotonic()) {
+            return;
+        }
+        match self.ports.ledger.job(&context.job_id).await {
+            Ok(Some(job)) => self.take_over(context, job.spec.limits()),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(job = %context.job_id, %error, "limits not read again yet");
+            }
+        }
+    }
+
+    fn take_over(&self, context: &JobContext, limits: Limits) {
+        let mut known = context.limits.lock().expect("no panic while held");
+        let before = std::mem::replace(&mut known.limits, limits);
+        if before == limits {
+            return;
+        }
+        tracing::info!(job = %context.job_id, ?limits, "limits have changed");
+        context.calls.set(limits.max_workers);
+        if before.rate_limit != limits.rate_limit {
+            known.pace = Arc::new(self.pace(&context.job_id, &limits));
+        }
+        let shared = self.setup.shared_lanes.as_ref();
+        let told_now = told(shared, &limits);
+        if let Some(lane) = &context.lane
+            && told(shared, &before) != told_now
+        {
+            lane.tell(told_now);
+        }
+    }
+
+    /// A job's `rate_limit`: of the process, or of the fleet.
+    fn pace(&self, job_id: &JobId, limits: &Limits) -> JobPace {
+        let Some(rates) = told_of_job(limits) else {
+            return JobPace::Free;
         };
-        KeyBase::of_job(&others, info)
-    });
-    let service = info.service.as_ref();
-    let lane = service.map(|service| lanes.get(&ports.clock, service, &spec));
-    let tokens = TokenBook::new(service, spec.problem_type.problems().len());
-    Ok(JobContext {
-        job_id: job_id.clone(),
-        job_created_ms: job.created_ms,
-        columns: ResultColumns::new(&plan.layout.columns, spec.problem_type),
-        calls: tokio::sync::Semaphore::new(spec.max_workers.max(1) as usize),
-        pacer: Pacer::new(ports.clock.clone(), spec.rate_limit),
-        lane,
-        tokens,
-        terms,
-        model,
-        keys,
-        keys_for_others,
-        plan,
-        spec,
-    })
+        if self.setup.shared_lanes.is_none() {
+            let pacer = Pacer::new(self.ports.clock.clone(), limits.rate_limit);
+            return JobPace::Own(pacer);
+        }
+        let setup = LaneSetup {
+            is_even: true,
+            ..LaneSetup::default().shared()
+        };
+        let name = name_of_job(job_id);
+        let lane = self.lanes.get(&self.ports.clock, &name, setup);
+        lane.tell(rates);
+        JobPace::Shared(lane)
+    }
+
+    /// The lane of a service's model. What the first job told of its quota stands until a job's quota changes.
+    fn lane(&self, name: &str, limits: &Limits) -> Arc<Lane> {
+        let shared: Option<&SharedLanes> = self.setup.shared_lanes.as_ref();
+        let told = told(shared, limits);
+        let setup = LaneSetup {
+            quota: QuotaSetup {
+                tokens_per_minute: told.tokens.map(|told| told as u64),
+                requests_per_minute: told.requests.map(|told| told as u64),
+                ..QuotaSetup::default()
+            },
+            is_shared: shared.is_some(),
+            ..LaneSetup::default()
+        };
+        self.lanes.get(&self.ports.clock, name, setup)
+    }
+
+    async fn open(&self, job_id: &JobId) -> PortResult<JobContext> {
+        let ports = &self.ports;
+        let read = ports.clock.monotonic();
+        let job = retry(&*ports.clock, Backoff::STORAGE, || ports.ledger.job(job_id)).await?;
+        let job = job.ok_or_else(|| {
+            PortError::bug(format!("job {job_id} is claimed but not in the ledger"))
+        })?;
+        let JobRecord {
+            spec,
+            plan,
+            created_ms,
+            ..
+        } = job;
+        let plan =
+            plan.ok_or_else(|| PortError::bug(format!("job {job_id} has chunks but no plan")))?;
+        let terms = terms::load(&*ports.clock, &*ports.blobs, &spec).await?;
+        let model = ports.models.open(&spec, &terms)?;
+        let info = model.info();
+        let keys = KeyBase::of_job(&spec, info);
+        let keys_for_others = spec.fresh.then(|| {
+            let others = JobSpec {
+                fresh: false,
+                ..spec.clone()
+            };
+            KeyBase::of_job(&others, info)
+        });
+        let limits = spec.limits();
+        let service = info.service.as_ref();
+        let lane = service.map(|service| self.lane(&service.lane, &limits));
+        let tokens = TokenBook::new(service, spec.problem_type.problems().len());
+        let pace = Arc::new(self.pace(job_id, &limits));
+        Ok(JobContext {
+            job_id: job_id.clone(),
+            job_created_ms: created_ms,
+            columns: ResultColumns::new(&plan.layout.columns, spec.problem_type),
+            calls: CallPermits::new(limits.max_workers),
+            lane,
+            tokens,
+            terms,
+            model,
+            keys,
+            keys_for_others,
+            plan,
+            spec,
+            limits: Mutex::new(Known { limits, read, pace }),
+        })
+    }
 }

@@ -7,7 +7,9 @@ mod chunk;
 mod claim;
 mod context;
 mod flights;
+mod lanes;
 mod order;
+mod permits;
 mod retry_budget;
 mod warm;
 
@@ -19,6 +21,7 @@ use async_trait::async_trait;
 use tracing::Instrument;
 
 pub use ask::AskSetup;
+pub use lanes::SharedLanes;
 
 use crate::consumer::{Disposition, Handler};
 use crate::core::chunk::{Claim, ClaimOutcome, Release};
@@ -60,6 +63,10 @@ pub struct WorkerSetup {
     pub lease: Duration,
     /// How calls are made and repeated.
     pub ask: AskSetup,
+    /// Lanes, job rates and warm prefixes are shared with other workers through the ledger; then
+    /// [`Worker::keep_lanes_until_drained`] must run beside the consumer, and no two workers have one name. None: all of
+    /// them are this process's own.
+    pub shared_lanes: Option<SharedLanes>,
 }
 
 /// A worker: a [`Handler`] of chunk messages.
@@ -67,7 +74,7 @@ pub struct Worker {
     ports: WorkerPorts,
     setup: WorkerSetup,
     contexts: context::Contexts,
-    lanes: context::Lanes,
+    lanes: lanes::Lanes,
     flights: flights::Flights,
     order: order::Order,
     prefixes: warm::Prefixes,
@@ -83,12 +90,16 @@ pub struct Worker {
 impl Worker {
     /// A worker.
     pub fn new(ports: WorkerPorts, setup: WorkerSetup) -> Worker {
+        let fleet = setup.shared_lanes.map(|_| warm::Fleet {
+            ledger: ports.ledger.clone(),
+            owner: setup.name.clone(),
+        });
         Worker {
             contexts: context::Contexts::default(),
-            lanes: context::Lanes::default(),
+            lanes: lanes::Lanes::default(),
             flights: flights::Flights::default(),
             order: order::Order::default(),
-            prefixes: warm::Prefixes::new(ports.clock.clone()),
+            prefixes: warm::Prefixes::new(ports.clock.clone(), fleet),
             retries: retry_budget::RetryBudget::default(),
             ports,
             setup,

@@ -114,6 +114,8 @@ impl Run {
             lease: LEASE,
             window_chunks: defaults::WINDOW_CHUNKS,
             sweep_every: SWEEP_EVERY,
+            // One process, one worker: there is nobody to share with.
+            shared_lanes: None,
         };
         let splitter = ports.splitter(&setup);
         let worker = ports.worker(&setup);

@@ -167,9 +167,11 @@ fn take_in(record: &mut LaneRecord, worker: &str, news: &LaneNews, now_ms: u64) 
     };
     let lowered_tokens = record.tokens.take_in(&of_tokens, now_ms);
     let lowered_requests = record.requests.take_in(&of_requests, now_ms);
-    if lowered_tokens || lowered_requests {
-        record.epoch += 1;
-    }
+    let Some(pause_ms) = lowered_tokens.max(lowered_requests) else {
+        return;
+    };
+    record.epoch += 1;
+    record.pause_until_ms = record.pause_until_ms.max(now_ms + pause_ms);
 }
 
 /// The lowest that any worker was told holds, and what was told is where a limit begins.

@@ -108,9 +108,12 @@ impl Shared {
         if self.unheard.is_some() || !self.pause_wish.is_zero() || is_refused || is_short {
             return Some(earliest);
         }
-        let has_part = self.until > now;
-        let is_active = calls > 0 || self.most_calls > 0;
-        (has_part || is_active).then(|| self.renew.max(earliest))
+        self.is_in_use(now, calls).then(|| self.renew.max(earliest))
+    }
+
+    /// Whether there is a part, or calls that want one.
+    pub(super) fn is_in_use(&self, now: Duration, calls: u64) -> bool {
+        self.until > now || calls > 0 || self.most_calls > 0
     }
 
     /// What is to be told now. The same until it was heard. `taken` and `accepted` are the books' sums.

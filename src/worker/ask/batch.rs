@@ -49,12 +49,7 @@ impl Worker {
     ) -> PortResult<bool> {
         while let Some(mut items) = open.pop() {
             // Held until the answer is stored: until then the call is in flight, and counts as such.
-            let _permit = asking
-                .context
-                .calls
-                .acquire()
-                .await
-                .map_err(|_| PortError::bug("the permits are closed"))?;
+            let _permit = asking.context.calls.acquire().await;
             let end = match self.call(asking, &mut items).await {
                 Ok(end) => end,
                 Err(error) => {

@@ -92,7 +92,7 @@ impl Worker {
         request: &Request,
     ) -> PortResult<bool> {
         let context = asking.context;
-        if context.spec.max_cost_usd.is_none() || booking.reserved.is_some() {
+        if context.limits().max_cost.is_none() || booking.reserved.is_some() {
             return Ok(true);
         }
         let price = context.model.info().price.ok_or_else(|| {

@@ -20,6 +20,9 @@ use crate::worker::warm::{Entry, Lead};
 /// Throttled for so long while no call of the process was answered, a lane is parked: its quota may be 0.
 const NOTHING_GETS_THROUGH: Duration = Duration::from_secs(600);
 
+/// When the service parks a lane, no worker of the fleet starts a call in it for so long; the job is paused besides.
+const PARKED_PAUSE: Duration = Duration::from_secs(60);
+
 /// How a call ended.
 pub(super) enum End {
     /// Something came back; its use is booked on the items.
@@ -34,7 +37,7 @@ pub(super) enum End {
 struct Cleared<'w> {
     start: Option<Start<'w>>,
     /// It warms the prompt cache for the others.
-    _lead: Option<Lead<'w>>,
+    lead: Option<Lead<'w>>,
 }
 
 impl Worker {
@@ -79,7 +82,8 @@ impl Worker {
                 max_tokens: request.max_tokens,
                 ..context.tokens.forecast(items.len(), bytes)
             };
-            let Some(cleared) = self.clear(asking, &forecast, was_throttled).await else {
+            self.look_again(context).await;
+            let Some(mut cleared) = self.clear(asking, &forecast, was_throttled).await else {
                 continue;
             };
             if asking.halt.is_halted() {
@@ -114,10 +118,12 @@ impl Worker {
                         .learn(items.len(), bytes, &answer.usage, was_cut);
                     if let Some(service) = &info.service {
                         let key = prefix_key(service);
-                        self.prefixes.used(&key, &answer.usage, service.cache_ttl);
                         if let Some(start) = cleared.start {
                             start.settled(settled_tokens(&answer.usage, service.burndown));
                         }
+                        self.prefixes
+                            .used(&key, &answer.usage, service.cache_ttl)
+                            .await;
                     }
                     let cost = info
                         .price
@@ -140,6 +146,9 @@ impl Worker {
                 }
                 Err(error) => error,
             };
+            if let Some(lead) = cleared.lead.take() {
+                lead.give_up().await;
+            }
             if error.class == ErrorClass::Throttled {
                 // Not counted: it is the lane that is too fast, and not the row that failed (S16).
                 throttles += 1;
@@ -170,7 +179,9 @@ impl Worker {
                 self.pause(asking, pause).await;
                 continue;
             }
-            drop(cleared);
+            if let (ErrorClass::LaneParked, Some(start)) = (error.class, cleared.start) {
+                start.parked(PARKED_PAUSE);
+            }
             was_throttled = false;
             self.count_try(asking, items);
             if error.unknown_outcome {
@@ -224,11 +235,11 @@ impl Worker {
     ) -> Option<Cleared<'w>> {
         let context = asking.context;
         let waiting = async {
-            context.pacer.start().await;
+            context.pace().start().await;
             let (Some(lane), Some(service)) = (&context.lane, &context.model.info().service) else {
                 return Cleared {
                     start: None,
-                    _lead: None,
+                    lead: None,
                 };
             };
             let lead = match service.cache_minimum_tokens {
@@ -260,7 +271,7 @@ impl Worker {
             };
             Cleared {
                 start: Some(start),
-                _lead: lead,
+                lead,
             }
         };
         self.unless_stopped(asking, waiting).await

@@ -28,7 +28,7 @@ use annexa::ports::retry::Backoff;
 use annexa::ports::{Blobs, Clock, Ledger, Model, Queue, signals};
 use annexa::splitter::{Splitter, SplitterPorts};
 use annexa::terms::TermTable;
-use annexa::worker::{AskSetup, Worker, WorkerPorts, WorkerSetup};
+use annexa::worker::{AskSetup, SharedLanes, Worker, WorkerPorts, WorkerSetup};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
@@ -296,9 +296,15 @@ impl World {
                         throttled: backoff(u32::MAX),
                         repairs: 12,
                     },
+                    shared_lanes: Some(SharedLanes::default()),
                 };
-                let consumer = consumer("worker", &chunks, Arc::new(Worker::new(ports, setup)), 2);
-                drained(consumer, handle.subscribe())
+                let worker = Arc::new(Worker::new(ports, setup));
+                let consumer = consumer("worker", &chunks, worker.clone(), 2);
+                let shutdown = handle.subscribe();
+                async move {
+                    tokio::join!(consumer.run(&shutdown), worker.keep_lanes_until_drained());
+                }
+                .boxed()
             }
             Role::Aggregator => {
                 let (clock, shutdown) = (clock.clone(), shutdown.clone());

@@ -56,6 +56,24 @@ const FAST_CALLS_PER_SECOND: f64 = 30.0;
 /// A rate does not fall below one call in so many minutes.
 const SLOWEST_CALL_MINUTES: f64 = 1.0 / 6.0;
 
+/// The longest time in which a quota may refill all at once, and how late its last tidings may come.
+const WINDOW_MS: u64 = 60_000;
+const LATE_MS: u64 = 5_000;
+
+/// What was taken is noted so often.
+const NOTE_EVERY_MS: u64 = 2_500;
+
+/// After so long with next to nothing accepted, such a window may have ended.
+const DRY_MS: u64 = 5_000;
+
+/// Next to nothing: less than this share of what was taken in the last minute.
+const DRY_SHARE: f64 = 0.4;
+
+/// The whole lane pauses for so long when a lowering follows another one and nothing was accepted in between; twice as
+/// long each time, and at most.
+const FIRST_PAUSE_MS: u64 = 500;
+const MOST_PAUSE_MS: u64 = 8_000;
+
 /// Marks that are kept to measure from.
 const KEPT_MARKS: usize = 8;
 
@@ -102,8 +120,12 @@ impl LaneLimit {
         }
     }
 
-    /// Learns from what a worker told. True: the limit is lower now.
-    pub(super) fn take_in(&mut self, told: &Told, now_ms: u64) -> bool {
+    /// Learns from what a worker told. Some: the limit is lower now, and the lane has to pause for so many milliseconds.
+    pub(super) fn take_in(&mut self, told: &Told, now_ms: u64) -> Option<u64> {
+        if told.calls > 0.0 && told.refused <= 0.0 {
+            self.end_dry(now_ms);
+        }
+        self.note(now_ms);
         self.taken += told.taken;
         self.accepted += told.calls;
         if let Some(rate) = self.rate.filter(|rate| *rate > 0.0) {
@@ -116,38 +138,83 @@ impl LaneLimit {
         if told.refused > 0.0 {
             self.strain = self.strain.max(0.0) + told.refused;
             self.calm_since_ms = None;
-            return self.refused(told);
+            return self.refused(told, now_ms);
+        }
+        if self.strain <= 0.0 {
+            self.dry = None;
         }
         if self.strain <= 0.0 || self.is_fresh {
             self.rise(told, now_ms);
         }
-        false
+        None
     }
 
-    fn refused(&mut self, told: &Told) -> bool {
+    fn refused(&mut self, told: &Told, now_ms: u64) -> Option<u64> {
         let Some(rate) = self.rate else {
             let lately = told.fleet_uses.max(per_minute(told.taken, told.passed_ms));
             let first = (lately * FIRST_RATE).max(self.slowest());
             if first <= 0.0 {
                 // Nobody told of a call that was accepted: there is nothing to go by yet.
-                return false;
+                return None;
             }
             self.rate = Some(first);
             self.is_fresh = true;
             self.strain = 1.0;
             self.mark();
-            return true;
+            return Some(FIRST_PAUSE_MS);
         };
         if self.strain <= MOST_STRAIN {
-            return false;
+            return None;
         }
         if let Some(measured) = self.measured(rate) {
             self.is_fresh = false;
             self.rate = Some(measured.max(self.slowest()).min(rate));
         }
         self.strain = 1.0;
-        self.mark();
-        true
+        self.dry.get_or_insert((now_ms, self.taken));
+        let is_fruitless = self
+            .marks
+            .last()
+            .is_some_and(|mark| self.accepted - mark.accepted < 1.0);
+        if !is_fruitless {
+            self.fruitless = 0;
+            self.mark();
+            return Some(0);
+        }
+        let pause_ms = FIRST_PAUSE_MS << self.fruitless.min(10);
+        self.fruitless += 1;
+        Some(pause_ms.min(MOST_PAUSE_MS))
+    }
+
+    /// Calls are accepted again: after a dry time the quota may be a window that has begun anew. It takes as much as the
+    /// last one did, neither more nor, for the dry time, less.
+    fn end_dry(&mut self, now_ms: u64) {
+        let Some((since_ms, taken)) = self.dry else {
+            return;
+        };
+        let dry_ms = now_ms.saturating_sub(since_ms);
+        let from_ms = now_ms.saturating_sub(WINDOW_MS + LATE_MS);
+        let later = self.lately.partition_point(|(at_ms, _)| *at_ms <= from_ms);
+        let before = self.lately.get(later.saturating_sub(1));
+        let minute = self.taken - before.map_or(self.taken, |(_, taken)| *taken);
+        let dry_share = (self.taken - taken) / (minute * dry_ms as f64 / WINDOW_MS as f64);
+        if dry_ms >= DRY_MS && minute > 0.0 && dry_share < DRY_SHARE {
+            self.dry = None;
+            let most = self.told.map_or(f64::INFINITY, |told| told * USED_OF_TOLD);
+            let minute = (minute * AFTER_LONG).min(most);
+            self.rate = self.rate.map(|rate| rate.max(minute));
+        }
+    }
+
+    fn note(&mut self, now_ms: u64) {
+        let last_ms = self.lately.last().map_or(0, |(at_ms, _)| *at_ms);
+        if now_ms < last_ms + NOTE_EVERY_MS {
+            return;
+        }
+        self.lately.push((now_ms, self.taken));
+        let from_ms = now_ms.saturating_sub(WINDOW_MS + 2 * LATE_MS);
+        let later = self.lately.partition_point(|(at_ms, _)| *at_ms <= from_ms);
+        self.lately.drain(..later.saturating_sub(1));
     }
 
     /// The rate, a minute, by what was taken since an earlier refusal; none: there is nothing to tell it from.
