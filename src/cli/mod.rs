@@ -9,6 +9,7 @@ mod generate;
 pub mod input;
 pub mod models;
 pub mod run;
+pub mod service;
 pub mod sim_bedrock;
 pub mod split;
 pub mod submit;
@@ -63,6 +64,8 @@ enum Command {
     SimBedrock(Box<sim_bedrock::SimBedrockArgs>),
     #[command(flatten)]
     Fleet(Box<fleet::FleetCommand>),
+    /// Run all three services of the fleet in this process, for development
+    Up(Box<service::UpArgs>),
     /// Build and measure the offline model
     #[command(subcommand)]
     Corpus(corpus::CorpusCommand),
@@ -99,6 +102,10 @@ pub fn main() -> ExitCode {
         Command::Submit(args) => {
             drop(out);
             return ExitCode::from(submit::run(&args));
+        }
+        Command::Up(args) => {
+            drop(out);
+            return ExitCode::from(service::up(&args));
         }
         Command::Split(args) => split::run(&args, &mut out),
         Command::Terms(command) => terms::run(&command, &mut out),

@@ -1,22 +1,38 @@
-//! The fleet on AWS: its queues, table, buckets and models, opened from a configuration.
+//! The fleet on AWS: its queues, table, buckets and models, opened from a configuration, and its three services.
 
+mod closed;
+mod compose;
 mod models;
 pub mod roles;
+pub mod service;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use closed::ClosedQueue;
 pub use models::FleetModels;
+use service::Service;
 
 use crate::adapters::aws::AwsConfig;
+use crate::adapters::aws::dynamodb::{DynamoAnswers, DynamoLedger};
+use crate::adapters::aws::s3::S3Blobs;
+use crate::adapters::aws::sqs::SqsQueue;
 use crate::config::FleetConfig;
+use crate::core::chunk::ChunkLimits;
+use crate::core::ids::JobId;
 use crate::ports::error::{PortError, PortResult};
+use crate::ports::retry::{Backoff, retry};
 use crate::ports::{Answers, Blobs, Clock, Ledger, Queue};
+
+/// No job has this id, and no key begins with it.
+const NOTHING: &str = "_annexa-looks-whether-it-may-read/";
 
 /// Everything that the services and the commands about a fleet work on.
 #[derive(Clone)]
 pub struct Fleet {
+    /// Time and chance.
+    pub clock: Arc<dyn Clock>,
     /// Jobs, chunks, lanes.
     pub ledger: Arc<dyn Ledger>,
     /// Inputs, chunk files, outputs.
@@ -33,18 +49,113 @@ pub struct Fleet {
     pub models: Arc<FleetModels>,
 }
 
+/// Something that a service needs and does not find.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    /// What, where, and what to do.
+    pub(crate) error: PortError,
+}
+
+impl Trouble {
+    fn of(what: &str, error: PortError) -> Trouble {
+        let error = error.context(what);
+        Trouble { error }
+    }
+}
+
 impl Fleet {
     /// Opens everything; the queues are looked at.
     ///
     /// # Errors
-    /// `PermanentJob` for what is not there or not allowed: all of it at once, each with what to do.
+    /// `PermanentJob` for what is not there or not allowed, transient for what may pass: all of it at once.
     pub async fn open(
-        _config: &FleetConfig,
-        _aws: &AwsConfig,
-        _clock: Arc<dyn Clock>,
+        config: &FleetConfig,
+        aws: &AwsConfig,
+        clock: Arc<dyn Clock>,
     ) -> PortResult<Fleet> {
-        Err(PortError::permanent_job(
-            "this build has no adapters for SQS, DynamoDB and S3",
-        ))
+        let (fleet, troubles) = Fleet::open_for(&Service::ALL, config, aws, clock).await;
+        let errors = troubles.into_iter().map(|trouble| trouble.error);
+        let together = errors.reduce(|one, other| PortError {
+            what: format!("{}; {}", one.what, other.what),
+            // What time does not mend decides.
+            ..if one.is_retryable() { other } else { one }
+        });
+        match together {
+            None => Ok(fleet),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Opens what `services` need; other queues stay closed, so that no permission on them is needed, and so do those of
+    /// which a trouble is told.
+    pub(crate) async fn open_for(
+        services: &[Service],
+        config: &FleetConfig,
+        aws: &AwsConfig,
+        clock: Arc<dyn Clock>,
+    ) -> (Fleet, Vec<Trouble>) {
+        let open = async |variable: &str, url: &str| {
+            let opened = SqsQueue::open(aws, url, clock.clone()).await;
+            let opened = opened.map(|queue| Arc::new(queue) as Arc<dyn Queue>);
+            opened.map_err(|error| Trouble::of(variable, error))
+        };
+        let open_inbox = async {
+            match services.contains(&Service::Splitter) {
+                true => open("ANNEXA_INBOX_QUEUE_URL", &config.inbox_queue_url).await,
+                false => Ok(Arc::new(ClosedQueue("inbox")) as Arc<dyn Queue>),
+            }
+        };
+        let opened = tokio::join!(
+            open_inbox,
+            open("ANNEXA_CHUNK_QUEUE_URL", &config.chunk_queue_url),
+            open("ANNEXA_DONE_QUEUE_URL", &config.done_queue_url),
+        );
+        let mut troubles = Vec::new();
+        let mut or_closed = |name, opened: Result<Arc<dyn Queue>, Trouble>| {
+            opened.unwrap_or_else(|trouble| {
+                troubles.push(trouble);
+                Arc::new(ClosedQueue(name))
+            })
+        };
+        let inbox = or_closed("inbox", opened.0);
+        let chunks = or_closed("chunk", opened.1);
+        let done = or_closed("done", opened.2);
+        let (table, days) = (&config.table, config.answers_days);
+        let limits = ChunkLimits::default();
+        let fleet = Fleet {
+            ledger: Arc::new(DynamoLedger::new(aws, table, clock.clone(), limits)),
+            blobs: Arc::new(S3Blobs::new(aws)),
+            answers: Arc::new(DynamoAnswers::new(aws, table, clock.clone(), days)),
+            models: Arc::new(FleetModels::new(config, aws, clock.clone())),
+            inbox,
+            chunks,
+            done,
+            clock,
+        };
+        (fleet, troubles)
+    }
+
+    /// What `services` need of table and bucket, looked at: that they are there, and may be read. The queues were looked
+    /// at when they were opened.
+    pub(crate) async fn look(&self, services: &[Service], config: &FleetConfig) -> Vec<Trouble> {
+        let clock = &*self.clock;
+        let nobody = JobId(NOTHING.to_string());
+        let table = async {
+            retry(clock, Backoff::STORAGE, || self.ledger.job(&nobody)).await?;
+            if services.contains(&Service::Aggregator) {
+                retry(clock, Backoff::STORAGE, || self.ledger.live_jobs()).await?;
+            }
+            Ok(())
+        };
+        let bucket = async {
+            let listed = retry(clock, Backoff::STORAGE, || {
+                self.blobs.list(&config.output_bucket, NOTHING)
+            });
+            listed.await.map(drop)
+        };
+        let (table, bucket): (PortResult<()>, PortResult<()>) = tokio::join!(table, bucket);
+        let table = table.map_err(|error| Trouble::of("ANNEXA_TABLE", error));
+        let bucket = bucket.map_err(|error| Trouble::of("ANNEXA_OUTPUT_BUCKET", error));
+        [table.err(), bucket.err()].into_iter().flatten().collect()
     }
 }

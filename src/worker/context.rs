@@ -13,7 +13,7 @@ use crate::core::plan::Plan;
 use crate::core::spec::{JobSpec, Limits};
 use crate::jobs::terms;
 use crate::pacing::Pacer;
-use crate::pacing::lane::{Lane, LaneSetup, LaneSnapshot};
+use crate::pacing::lane::{Lane, LaneSetup};
 use crate::pacing::quota::QuotaSetup;
 use crate::ports::Model;
 use crate::ports::error::{PortError, PortResult};
@@ -90,17 +90,6 @@ impl JobContext {
             known.read = now;
         }
         is_due
-    }
-}
-
-impl Lanes {
-    /// All of them as they stand, by name.
-    pub(super) fn snapshots(&self) -> Vec<(String, LaneSnapshot)> {
-        let lanes = self.0.lock().expect("no panic while held");
-        let shown = lanes.iter();
-        shown
-            .map(|(name, lane)| (name.clone(), lane.snapshot()))
-            .collect()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::core::lane::Rates;
 use crate::core::spec::Limits;
 use crate::pacing::Pacer;
 use crate::pacing::keeper::{GAP, Keeper};
-use crate::pacing::lane::{Demand, Lane, LaneSetup};
+use crate::pacing::lane::{Demand, Lane, LaneSetup, LaneSnapshot};
 use crate::ports::Clock;
 
 /// That lanes are shared through the ledger, and what is told of them.
@@ -93,6 +93,12 @@ impl Lanes {
         let all = lanes.iter();
         all.map(|(name, known)| (name.clone(), known.lane.clone()))
             .collect()
+    }
+
+    /// All of them as they stand, by name.
+    pub(super) fn snapshots(&self) -> Vec<(String, LaneSnapshot)> {
+        let all = self.all().into_iter();
+        all.map(|(name, lane)| (name, lane.snapshot())).collect()
     }
 
     /// No two writes of one lane are closer, so that all lanes together write less than once a second.

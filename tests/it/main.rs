@@ -8,5 +8,6 @@ mod differential;
 mod fleet;
 mod inbox;
 mod records;
+mod services;
 mod sim_bedrock;
 mod simulation;

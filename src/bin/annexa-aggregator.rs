@@ -1,0 +1,5 @@
+//! The aggregator as a service.
+
+fn main() -> std::process::ExitCode {
+    annexa::cli::service::main(annexa::fleet::service::Service::Aggregator)
+}

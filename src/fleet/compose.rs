@@ -1,0 +1,194 @@
+//! The three services put together: role, consumer, metrics, and what runs beside a queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::Fleet;
+use super::roles::{RolePorts, RoleSetup};
+use super::service::Service;
+use crate::adapters::aws::AwsConfig;
+use crate::config::FleetConfig;
+use crate::consumer::{Consumer, Handler, Setup, Watch};
+use crate::core::lane::Rates;
+use crate::inbox::{Intake, IntakePorts, ResolverSetup};
+use crate::ports::error::PortResult;
+use crate::ports::{Clock, Queue, Shutdown};
+use crate::telemetry::Flusher;
+use crate::worker::SharedLanes;
+
+/// A long poll's wait; SQS allows no more.
+const POLL_WAIT: Duration = Duration::from_secs(20);
+/// Splits and arrivals in hand at once: a large file keeps the others waiting otherwise.
+const SPLITS_IN_HAND: usize = 4;
+/// Announcements in hand at once: a job whose outputs are being written keeps no other waiting.
+const ANNOUNCEMENTS_IN_HAND: usize = 10;
+/// What a sweep may go on for in a drain. Cut, the next one goes on.
+const SWEEP_GRACE: Duration = Duration::from_secs(20);
+
+/// One service at work.
+pub(super) struct Running {
+    pub(super) consumer: Consumer,
+    pub(super) flusher: Flusher,
+    /// What the role does beside its queue; ends soon after a drain was asked for.
+    pub(super) beside: BoxFuture<'static, ()>,
+}
+
+/// What services are made of.
+pub(super) struct Composition<'c> {
+    pub(super) fleet: &'c Fleet,
+    pub(super) config: &'c FleetConfig,
+    pub(super) aws: &'c AwsConfig,
+    pub(super) clock: &'c Arc<dyn Clock>,
+    pub(super) shutdown: &'c Shutdown,
+}
+
+impl Composition<'_> {
+    /// All services that are asked for, each looked on by its watch.
+    ///
+    /// # Errors
+    /// There is no Region.
+    pub(super) fn all<'w>(
+        &self,
+        services: impl Iterator<Item = (Service, &'w Watch)>,
+    ) -> PortResult<Vec<Running>> {
+        let ports = self.ports();
+        let setup = RoleSetup {
+            // Names a process in claims and elections; a restart is another one.
+            name: format!("{:08x}", self.clock.random() as u32),
+            lease: self.config.lease,
+            window_chunks: self.config.window_chunks,
+            sweep_every: self.config.sweep_every,
+            shared_lanes: Some(self.shared_lanes()),
+        };
+        services
+            .map(|(service, watch)| match service {
+                Service::Splitter => self.splitter(&ports, &setup, watch),
+                Service::Worker => Ok(self.worker(&ports, &setup, watch)),
+                Service::Aggregator => Ok(self.aggregator(&ports, &setup, watch)),
+            })
+            .collect()
+    }
+
+    /// The quota that the fleet's owner tells.
+    fn shared_lanes(&self) -> SharedLanes {
+        let told = |limit: Option<u64>| limit.map(|limit| limit as f64);
+        SharedLanes {
+            told: Rates {
+                tokens: told(self.config.tokens_per_minute),
+                requests: told(self.config.requests_per_minute),
+            },
+        }
+    }
+
+    fn ports(&self) -> RolePorts {
+        RolePorts {
+            clock: self.clock.clone(),
+            ledger: self.fleet.ledger.clone(),
+            blobs: self.fleet.blobs.clone(),
+            answers: self.fleet.answers.clone(),
+            models: self.fleet.models.clone(),
+            chunks: self.fleet.chunks.clone(),
+            done: self.fleet.done.clone(),
+            shutdown: self.shutdown.clone(),
+        }
+    }
+
+    fn splitter(&self, ports: &RolePorts, setup: &RoleSetup, watch: &Watch) -> PortResult<Running> {
+        let inbox = &self.fleet.inbox;
+        let intake = Intake::new(
+            IntakePorts {
+                clock: self.clock.clone(),
+                ledger: ports.ledger.clone(),
+                blobs: ports.blobs.clone(),
+                models: ports.models.clone(),
+                inbox: inbox.clone(),
+                done: ports.done.clone(),
+            },
+            ResolverSetup::new(self.config, self.aws.region()?),
+        );
+        let splitter = Arc::new(ports.splitter(setup).with_intake(Arc::new(intake)));
+        let service = Service::Splitter;
+        Ok(Running {
+            consumer: self.consumer(service, inbox, splitter, SPLITS_IN_HAND, watch),
+            flusher: self.flusher(service, inbox, watch),
+            beside: std::future::ready(()).boxed(),
+        })
+    }
+
+    fn worker(&self, ports: &RolePorts, setup: &RoleSetup, watch: &Watch) -> Running {
+        let worker = ports.worker(setup).with_metrics(watch.metrics.clone());
+        let worker = Arc::new(worker);
+        let lanes = {
+            let worker = worker.clone();
+            Box::new(move || worker.lanes())
+        };
+        let (service, in_hand) = (Service::Worker, self.config.chunks_in_hand as usize);
+        let flusher = self.flusher(service, &ports.chunks, watch);
+        let keeper = worker.clone();
+        Running {
+            consumer: self.consumer(service, &ports.chunks, worker, in_hand, watch),
+            flusher: flusher.with_lanes(lanes),
+            beside: async move { keeper.keep_lanes_until_drained().await }.boxed(),
+        }
+    }
+
+    fn aggregator(&self, ports: &RolePorts, setup: &RoleSetup, watch: &Watch) -> Running {
+        let aggregator = ports.aggregator(setup);
+        let (service, in_hand) = (Service::Aggregator, ANNOUNCEMENTS_IN_HAND);
+        let sweeper = aggregator.clone();
+        let (clock, shutdown) = (self.clock.clone(), self.shutdown.clone());
+        let beside = async move {
+            let over = async {
+                shutdown.draining().await;
+                clock.sleep(SWEEP_GRACE).await;
+            };
+            tokio::select! {
+                biased;
+                () = sweeper.sweep_until_drained() => {}
+                () = over => {}
+            }
+        };
+        Running {
+            consumer: self.consumer(service, &ports.done, aggregator, in_hand, watch),
+            flusher: self.flusher(service, &ports.done, watch),
+            beside: beside.boxed(),
+        }
+    }
+
+    fn consumer(
+        &self,
+        service: Service,
+        queue: &Arc<dyn Queue>,
+        handler: Arc<dyn Handler>,
+        concurrency: usize,
+        watch: &Watch,
+    ) -> Consumer {
+        let drain_budget = self.config.drain;
+        let setup = Setup {
+            concurrency,
+            // A drain awaits the poll in flight: where stops are short, polls are.
+            poll_wait: POLL_WAIT.min(drain_budget / 2),
+            poll_margin: Duration::from_secs(10),
+            backoff_first: Duration::from_millis(500),
+            backoff_most: Duration::from_secs(30),
+            drain_budget,
+            give_up_after: None,
+        };
+        let (name, clock) = (service.name(), self.clock.clone());
+        Consumer::new(name, queue.clone(), clock, handler, setup).with_watch(watch.clone())
+    }
+
+    fn flusher(&self, service: Service, queue: &Arc<dyn Queue>, watch: &Watch) -> Flusher {
+        Flusher::new(
+            service.name(),
+            watch.metrics.clone(),
+            self.clock.clone(),
+            self.config.metrics_every,
+            queue.clone(),
+            Box::new(std::io::stdout()),
+        )
+    }
+}

@@ -1,0 +1,80 @@
+//! What is wrong is said at once, before any work.
+
+use super::place::{Place, program};
+
+#[test]
+fn a_service_says_all_that_is_wrong_with_its_configuration_and_ends_with_64() {
+    for name in ["annexa-splitter", "annexa-worker", "annexa-aggregator"] {
+        let mut service = program(name);
+        service
+            .env("ANNEXA_CHUNK_QUEUE_URL", "chunks")
+            .env("ANNEXA_DRAIN_S", "300")
+            .env("AWS_REGION", "nowhere")
+            .args(["--table", "a table"]);
+        let ended = service.output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(64), "{said}");
+        for wrong in [
+            "ANNEXA_INBOX_QUEUE_URL (--inbox-queue-url) is not set",
+            "ANNEXA_CHUNK_QUEUE_URL (--chunk-queue-url) is 'chunks'",
+            "ANNEXA_DONE_QUEUE_URL (--done-queue-url) is not set",
+            "ANNEXA_TABLE (--table) is 'a table'",
+            "ANNEXA_OUTPUT_BUCKET (--output-bucket) is not set",
+            "ANNEXA_DRAIN_S (--drain-s) is '300'",
+            "'nowhere' (AWS_REGION or AWS_DEFAULT_REGION) is not an AWS Region",
+            "credentials",
+        ] {
+            assert!(said.contains(wrong), "{name}: no '{wrong}' in {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_service_needs_and_does_not_find_is_said_at_once_and_ends_it_with_64() {
+    let place = Place::new().await;
+    let mut service = place.program("annexa-worker");
+    service
+        .env("ANNEXA_CHUNK_QUEUE_URL", format!("{}-gone", place.chunks))
+        .env("ANNEXA_DONE_QUEUE_URL", format!("{}-gone", place.done))
+        // Not the worker's business.
+        .env("ANNEXA_INBOX_QUEUE_URL", format!("{}-gone", place.inbox))
+        .env("ANNEXA_TABLE", format!("{}-gone", place.table))
+        .env("ANNEXA_OUTPUT_BUCKET", format!("{}-gone", place.bucket));
+    let ended = service.output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(64), "{said}");
+    for missing in [
+        "ANNEXA_CHUNK_QUEUE_URL: ",
+        "ANNEXA_DONE_QUEUE_URL: ",
+        "ANNEXA_TABLE: ",
+        "ANNEXA_OUTPUT_BUCKET: ",
+    ] {
+        assert!(said.contains(missing), "no '{missing}' in {said}");
+    }
+    assert!(!said.contains("ANNEXA_INBOX_QUEUE_URL"), "{said}");
+}
+
+#[test]
+fn a_health_check_without_a_port_or_a_service_says_so() {
+    let ask = |port: &str| {
+        let mut ask = program("annexa-aggregator");
+        let ended = ask.env("ANNEXA_HEALTH_PORT", port).arg("health").output();
+        let ended = ended.unwrap();
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stderr).unwrap(),
+        )
+    };
+    let (code, said) = ask("");
+    assert_eq!(code, Some(64));
+    assert!(
+        said.contains("ANNEXA_HEALTH_PORT (--health-port) is not set"),
+        "{said}"
+    );
+    let (code, said) = ask("1");
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("not live: nobody answers on port 1"),
+        "{said}"
+    );
+}

@@ -1,0 +1,6 @@
+//! The services as processes: configuration, start, health, stop, and one job from the inbox to its results.
+
+mod configuration;
+mod place;
+mod stops;
+mod whole;

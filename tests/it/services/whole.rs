@@ -1,0 +1,122 @@
+//! A job through the three services, from an event in the inbox to its results.
+
+use std::collections::BTreeSet;
+
+use annexa::adapters::aws::s3::S3Blobs;
+use annexa::core::spec::BlobRef;
+use annexa::ports::Blobs;
+use serde_json::{Value, json};
+
+use super::place::{Place, Running};
+use crate::aws::emulator::Emulator;
+use crate::cli::harness::sample;
+
+const ROWS: usize = 60;
+
+/// Puts reports into the inbox, with the event that S3 sends of it.
+async fn drop_reports(place: &Place, key: &str) {
+    let put = Emulator::shared().s3().put_object();
+    let put = put.bucket(&place.bucket).key(key).body(sample(ROWS).into());
+    let version = put.send().await.unwrap().version_id;
+    let event = json!({ "Records": [{
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "bucket": { "name": place.bucket },
+            "object": { "key": key, "versionId": version },
+        },
+    }] });
+    let send = Emulator::shared().sqs().send_message();
+    let send = send.queue_url(&place.inbox).message_body(event.to_string());
+    send.send().await.unwrap();
+}
+
+/// The job's summary, once it is there.
+async fn summary(place: &Place, services: &mut [Running]) -> Value {
+    let blobs = S3Blobs::new(&Emulator::shared().config());
+    loop {
+        for service in services.iter_mut() {
+            service.until("at work", |_| true);
+        }
+        let keys = blobs.list(&place.bucket, "results/").await.unwrap();
+        if let Some(key) = keys.iter().find(|key| key.ends_with("/manifest.json")) {
+            let key = key.replace("manifest.json", "summary.json");
+            let at = BlobRef::new(&place.bucket, key);
+            let bytes = blobs.get_range(&at, 0, u64::MAX, None).await.unwrap();
+            return serde_json::from_slice(&bytes).unwrap();
+        }
+        tokio::task::yield_now().await;
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
+/// Stops all, and checks that nothing was cut.
+fn stop(services: &mut [Running]) {
+    services.iter().for_each(|service| service.signal("-TERM"));
+    for service in services {
+        assert_eq!(service.end(), 0, "{}", service.err());
+    }
+}
+
+#[tokio::test]
+async fn s25_three_services_code_what_is_dropped_into_the_inbox_and_tell_of_it() {
+    let place = Place::new().await;
+    let names = ["annexa-splitter", "annexa-worker", "annexa-aggregator"];
+    let mut services = names.map(|name| {
+        let mut program = place.program(name);
+        program.env("ANNEXA_LOG", "annexa=debug");
+        place.start(program)
+    });
+    drop_reports(&place, "inbox/some reports.csv").await;
+    let summary = summary(&place, &mut services).await;
+    assert_eq!(summary["status"], "COMPLETED", "{summary}");
+    assert_eq!(summary["total_records"], ROWS);
+    stop(&mut services);
+
+    let worker = &services[1];
+    let logs = worker.logs();
+    let claimed = logs.iter().filter(|line| line["span"]["name"] == "chunk");
+    let spans: Vec<&Value> = claimed.map(|line| &line["span"]).collect();
+    assert!(!spans.is_empty(), "{}", worker.err());
+    for span in spans {
+        for field in ["job", "chunk", "epoch", "attempt", "message_id"] {
+            assert!(!span[field].is_null(), "no {field} in {span}");
+        }
+    }
+    let lines: Vec<Value> = worker
+        .out()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let rows: u64 = lines
+        .iter()
+        .map(|line| line["Rows"].as_u64().unwrap())
+        .sum();
+    assert_eq!(rows, ROWS as u64, "metrics add up to the rows");
+    assert!(lines.iter().all(|line| line["Service"] == "worker"));
+}
+
+#[tokio::test]
+async fn annexa_up_is_all_three_services_in_one_process() {
+    let place = Place::new().await;
+    let mut program = place.program("annexa");
+    program.arg("up");
+    let mut services = [place.start(program)];
+    drop_reports(&place, "inbox/reports.csv").await;
+    let summary = summary(&place, &mut services).await;
+    assert_eq!(summary["status"], "COMPLETED", "{summary}");
+    stop(&mut services);
+    let out = services[0].out();
+    let who = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["Service"].as_str().unwrap().to_string()
+    };
+    let said: BTreeSet<String> = out.lines().map(who).collect();
+    assert_eq!(
+        said,
+        ["aggregator", "splitter", "worker"]
+            .map(String::from)
+            .into()
+    );
+}
