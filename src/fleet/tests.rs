@@ -218,6 +218,7 @@ fn setup_of_roles() -> RoleSetup {
         lease: super::roles::LEASE,
         window_chunks: 200,
         sweep_every: Duration::from_secs(60),
+        shared_lanes: None,
     }
 }
 

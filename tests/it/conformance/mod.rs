@@ -157,7 +157,6 @@ mod files;
 pub mod ledger;
 mod model;
 pub mod queue;
-mod queue;
 mod queue_dead;
 mod queue_receipts;
 mod queue_time;

@@ -171,8 +171,7 @@ impl Actor {
             return self.under(claim);
         }
         let job = self.job();
-        match dice.roll(76) {
-        match dice.roll(72) {
+        match dice.roll(83) {
             0..=17 => Op::ClaimChunk(self.key(), self.owner('w'), LEASE_MS),
             18..=23 => Op::PutRanges(job, self.ranges()),
             24..=26 => Op::FreezePlan(job, Box::new(plan(&format!("v{}", dice.roll(2))))),
@@ -228,14 +227,12 @@ impl Actor {
             64..=69 => self.on_a_lane(),
             70..=73 => self.on_a_prefix(),
             74 => Op::LiveJobs,
-            75 => Op::EndedJobs("COMPLETED_WITH_ERRORS".into(), dice.roll(3) as usize),
-            61 => Op::LiveJobs,
-            62 => {
+            75 => {
                 let states = ["COMPLETED_WITH_ERRORS", "FAILED", "RUNNING"];
-                Op::EndedJobs(states[dice.roll(3) as usize], dice.roll(3) as usize)
+                Op::EndedJobs(states[dice.roll(3) as usize].into(), dice.roll(3) as usize)
             }
-            63..=64 => Op::GiveUpChunk(self.key(), "its message came too often".into()),
-            65..=69 => {
+            76..=77 => Op::GiveUpChunk(self.key(), "its message came too often".into()),
+            78..=82 => {
                 let any = self.dice.pick(&self.jobs).map(|(job, _)| job.clone());
                 let job = any.filter(|_| self.dice.once_in(2)).unwrap_or(job);
                 let ended = self.generation(&job) + u32::from(self.dice.once_in(10));

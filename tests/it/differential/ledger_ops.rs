@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use annexa::core::chunk::{
     ChunkRange, Claim, ClaimOutcome, Commit, CommitOutcome, GivenUp, Release, ReleaseOutcome,
 };
-use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, JobId, RowNo};
-use annexa::core::job::{Election, End, EndOutcome, PauseReason, Reserved, Stop};
-use annexa::core::lane::{LaneAsk, LaneNews, LaneReport, Rates};
 use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use annexa::core::job::{Election, End, EndOutcome, NewGeneration, PauseReason, Reserved, Stop};
+use annexa::core::lane::{LaneAsk, LaneNews, LaneReport, Rates};
 use annexa::core::money::NanoUsd;
 use annexa::core::plan::{Plan, SplitTotals};
 use annexa::core::prefix::{PrefixUse, PrefixWarm};
@@ -57,9 +55,6 @@ pub enum Op {
     ElectFinisher(JobId, String, u64),
     RenewFinisher(JobId, Epoch, u64),
     EndJob(JobId, Epoch, End),
-    // Listings by state, and control.
-    LiveJobs,
-    EndedJobs(&'static str, usize),
     GiveUpChunk(ChunkKey, String),
     NewGeneration(JobId, Generation, BTreeSet<ChunkNo>),
 }
@@ -79,10 +74,8 @@ pub struct Outcome {
     pub generation: Option<Generation>,
 }
 
-/// All operations, in the trait's order.
-pub const OPERATIONS: [&str; 34] = [
 /// All operations, in this file's order.
-pub const OPERATIONS: [&str; 32] = [
+pub const OPERATIONS: [&str; 36] = [
     "create_job",
     "job",
     "list_jobs",
@@ -117,8 +110,6 @@ pub const OPERATIONS: [&str; 32] = [
     "elect_finisher",
     "renew_finisher",
     "end_job",
-    "live_jobs",
-    "ended_jobs",
     "give_up_chunk",
     "new_generation",
 ];
@@ -175,35 +166,8 @@ impl Op {
             Op::ElectFinisher(..) => 31,
             Op::RenewFinisher(..) => 32,
             Op::EndJob(..) => 33,
-            Op::FreezePlan(..) => 3,
-            Op::PutRanges(..) => 4,
-            Op::SplitComplete(..) => 5,
-            Op::TakeSendable(..) => 6,
-            Op::MarkSent(..) => 7,
-            Op::SweepList(..) => 8,
-            Op::Chunks(..) => 9,
-            Op::ClaimChunk(..) => 10,
-            Op::RenewClaim(..) => 11,
-            Op::ReleaseClaim(..) => 12,
-            Op::CallsIntended(..) => 13,
-            Op::CallsSettled(..) => 14,
-            Op::BudgetReserve(..) => 15,
-            Op::BudgetSettle(..) => 16,
-            Op::SetCursor(..) => 17,
-            Op::CommitChunk(..) => 18,
-            Op::QuarantineChunk(..) => 19,
-            Op::ParkChunk(..) => 20,
-            Op::Pause(..) => 21,
-            Op::Resume(..) => 22,
-            Op::SetLimits(..) => 23,
-            Op::Stop(..) => 24,
-            Op::ElectFinisher(..) => 25,
-            Op::RenewFinisher(..) => 26,
-            Op::EndJob(..) => 27,
-            Op::LiveJobs => 28,
-            Op::EndedJobs(..) => 29,
-            Op::GiveUpChunk(..) => 30,
-            Op::NewGeneration(..) => 31,
+            Op::GiveUpChunk(..) => 34,
+            Op::NewGeneration(..) => 35,
         };
         OPERATIONS[place]
     }
@@ -310,11 +274,6 @@ impl Op {
                 let ended = ledger.end_job(job, *epoch, end).await;
                 outcome(ended, |ended| *ended == EndOutcome::Ended)
             }
-            Op::LiveJobs => outcome(ledger.live_jobs().await, |jobs| !jobs.is_empty()),
-            Op::EndedJobs(state, max) => {
-                let ended = ledger.ended_jobs(state, *max).await;
-                outcome(ended, |jobs| !jobs.is_empty())
-            }
             Op::GiveUpChunk(key, reason) => {
                 let given_up = ledger.give_up_chunk(key, reason).await;
                 outcome(given_up, |given_up| *given_up == GivenUp::Yes)
@@ -402,8 +361,6 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::ElectFinisher(job(), "a".into(), 1),
         Op::RenewFinisher(job(), 1, 1),
         Op::EndJob(job(), 1, End::Completed),
-        Op::LiveJobs,
-        Op::EndedJobs("COMPLETED", 1),
         Op::GiveUpChunk(key, "no".into()),
         Op::NewGeneration(job(), 0, BTreeSet::new()),
     ]

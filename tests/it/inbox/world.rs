@@ -171,6 +171,7 @@ impl World {
             name: "worker".to_string(),
             lease: LEASE,
             ask: AskSetup::default(),
+            shared_lanes: None,
         };
         Worker::new(ports, setup)
     }

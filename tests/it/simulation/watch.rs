@@ -7,11 +7,10 @@ use annexa::adapters::memory::chaos::Chaos;
 use annexa::core::chunk::*;
 use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use annexa::core::invariants::{self, Broken, EndWatch, EpochWatch};
-use annexa::core::job::{Election, End, EndOutcome, JobRecord, PauseReason, Reserved, Stop};
-use annexa::core::lane::{LaneAsk, LaneReport, LaneShare};
 use annexa::core::job::{
     Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
 };
+use annexa::core::lane::{LaneAsk, LaneReport, LaneShare};
 use annexa::core::messages::ChunkMessage;
 use annexa::core::money::NanoUsd;
 use annexa::core::plan::{Plan, SplitTotals};
@@ -434,14 +433,6 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
             Err(_) => {}
         }
         answer
-    }
-
-    async fn live_jobs(&self) -> PortResult<Vec<JobRecord>> {
-        self.inner.live_jobs().await
-    }
-
-    async fn ended_jobs(&self, state: &str, max: usize) -> PortResult<Vec<JobRecord>> {
-        self.inner.ended_jobs(state, max).await
     }
 
     async fn give_up_chunk(&self, key: &ChunkKey, reason: &str) -> PortResult<GivenUp> {
