@@ -214,3 +214,65 @@ fn unanswered(error: &(dyn Error + 'static), is_wrong: bool, request: &Request) 
         "the connection was lost before the answer came ({said})"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::error::ErrorClass;
+
+    fn judged(status: u16, code: &str) -> PortError {
+        let request = Request::write("sqs queue https://q", "sqs:SendMessage");
+        let refusal = Refusal {
+            status,
+            code: code.to_string(),
+            said: "Said so.".to_string(),
+        };
+        common(&request, &refusal)
+    }
+
+    #[test]
+    fn s15_refusals_have_a_class_and_say_what_to_do() {
+        use ErrorClass::{Bug, PermanentJob, Transient};
+        for (status, code, class, words) in [
+            (400, "RequestThrottled", Transient, "slow down"),
+            (503, "SlowDown", Transient, "slow down"),
+            (429, "", Transient, "slow down"),
+            (409, "ConditionalRequestConflict", Transient, "slow down"),
+            (403, "ExpiredToken", Transient, "log in again"),
+            (403, "RequestTimeTooSkewed", PermanentJob, "clock"),
+            (403, "InvalidAccessKeyId", PermanentJob, "check the key"),
+            (400, "KmsAccessDenied", PermanentJob, "kms:Decrypt"),
+            (403, "AccessDenied", PermanentJob, "allow sqs:SendMessage"),
+            (403, "", PermanentJob, "allow sqs:SendMessage"),
+            (404, "", PermanentJob, "not there"),
+            (400, "InvalidParameterValue", Bug, "refused"),
+        ] {
+            let error = judged(status, code);
+            assert_eq!(
+                (error.class, error.unknown_outcome),
+                (class, false),
+                "{error}"
+            );
+            assert!(error.what.contains(words), "{error}");
+            assert!(
+                error
+                    .what
+                    .starts_with("sqs queue https://q, sqs:SendMessage: "),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn s11_a_failure_from_within_leaves_a_write_open_and_a_read_not() {
+        for status in [200, 500, 502, 503, 504] {
+            let error = judged(status, "");
+            assert_eq!(
+                (error.class, error.unknown_outcome),
+                (ErrorClass::Transient, true)
+            );
+        }
+        let read = Request::read("s3://b/k", "s3:GetObject");
+        assert!(!read.open("no answer in time").unknown_outcome);
+    }
+}

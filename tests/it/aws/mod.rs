@@ -1,5 +1,6 @@
 //! The adapters for AWS against a stand-in that runs on this machine.
 
+mod canned;
 pub mod connector;
 pub mod emulator;
 mod refusals;

@@ -10,6 +10,7 @@ use annexa::adapters::memory::queue::QueueSetup;
 use annexa::ports::queue::{Outgoing, Queue};
 use annexa::ports::send::send_all;
 use annexa::ports::{Clock, ErrorClass};
+use aws_sdk_sqs::types::MessageSystemAttributeName;
 
 use super::connector::{Rates, SURE, Trouble};
 use super::emulator::{Emulator, unique};
@@ -101,6 +102,23 @@ async fn s19_a_buried_message_is_a_dead_letter_with_its_body_and_the_reason() {
     assert!(dead.dead_letters().is_none());
     let depth = queue.depth().await.unwrap();
     assert_eq!((depth.visible, depth.in_flight, depth.dead), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn s24_a_message_is_of_the_group_that_it_was_sent_in() {
+    let queue = open(&make_queue(SETUP).await).await;
+    send(&queue, "one").await;
+    let client = Emulator::shared().sqs();
+    let received = client
+        .receive_message()
+        .queue_url(queue.url())
+        .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId);
+    let received = received.send().await.unwrap().messages.unwrap_or_default();
+    let attributes = received[0].attributes().expect("asked for");
+    assert_eq!(
+        attributes[&MessageSystemAttributeName::MessageGroupId],
+        "job-1"
+    );
 }
 
 #[tokio::test]

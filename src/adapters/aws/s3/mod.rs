@@ -8,6 +8,9 @@
 //!
 //! The SDK retries the requests of a stream that is being written, for its writer cannot say a part twice; of all others
 //! it makes one attempt, because who calls the port owns retries. Bodies go with checksums, which S3 verifies.
+//!
+//! Permissions: `s3:GetObject`, `s3:GetObjectVersion`, `s3:PutObject`, `s3:DeleteObject`, `s3:AbortMultipartUpload` on
+//! objects, `s3:ListBucket` on buckets.
 
 mod copy;
 mod multipart;

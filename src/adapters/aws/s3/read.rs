@@ -33,6 +33,7 @@ impl S3Blobs {
             (start, end) => Some(format!("bytes={start}-{}", end - 1)),
         };
         let (etag, version_id) = unzip(pinned);
+        let request = reads(blob, action(&version_id));
         let answer = self
             .client
             .get_object()
@@ -43,7 +44,6 @@ impl S3Blobs {
             .set_version_id(version_id)
             .send()
             .await;
-        let request = reads(blob, "s3:GetObject");
         let answer = match answer {
             Ok(answer) => answer,
             // The range begins behind the end.
@@ -89,6 +89,7 @@ impl S3Blobs {
     /// No bytes, of an object that must be there all the same.
     async fn read_nothing(&self, blob: &BlobRef, pinned: Option<&str>) -> PortResult<Vec<u8>> {
         let (etag, version_id) = unzip(pinned);
+        let request = reads(blob, action(&version_id));
         let answer = self
             .client
             .head_object()
@@ -98,7 +99,6 @@ impl S3Blobs {
             .set_version_id(version_id)
             .send()
             .await;
-        let request = reads(blob, "s3:GetObject");
         match answer {
             Ok(_) => Ok(Vec::new()),
             Err(error) => Err(self.failed(&error, &request)),
@@ -112,7 +112,7 @@ impl S3Blobs {
         pinned: Option<&str>,
     ) -> PortResult<Option<Seen>> {
         let (_, version_id) = unzip(pinned);
-        let is_pinned = version_id.is_some();
+        let (is_pinned, request) = (version_id.is_some(), reads(blob, action(&version_id)));
         let answer = self
             .client
             .head_object()
@@ -121,7 +121,6 @@ impl S3Blobs {
             .set_version_id(version_id)
             .send()
             .await;
-        let request = reads(blob, "s3:GetObject");
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
@@ -176,6 +175,14 @@ impl S3Blobs {
         }
         keys.sort_unstable();
         Ok(keys)
+    }
+}
+
+/// The permission that a read takes.
+fn action(version_id: &Option<String>) -> &'static str {
+    match version_id {
+        Some(_) => "s3:GetObjectVersion",
+        None => "s3:GetObject",
     }
 }
 

@@ -5,6 +5,10 @@
 //! either (S1), so each request has one: 30 s, and for a receive its wait on top.
 //!
 //! Times are whole seconds in SQS; parts of one are rounded up.
+//!
+//! Permissions: `sqs:GetQueueAttributes`, `sqs:ReceiveMessage`, `sqs:ChangeMessageVisibility`, `sqs:DeleteMessage` and
+//! `sqs:SendMessage` on the queue; `sqs:GetQueueUrl`, `sqs:GetQueueAttributes` and, for burying, `sqs:SendMessage` on its
+//! dead-letter queue.
 
 mod batch;
 mod open;

@@ -1,0 +1,222 @@
+//! What the services answer and no emulator does: whole answers, given to the adapters as they would come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annexa::adapters::aws::AwsConfig;
+use annexa::adapters::aws::s3::S3Blobs;
+use annexa::adapters::aws::sqs::SqsQueue;
+use annexa::adapters::local::clock::SystemClock;
+use annexa::core::spec::BlobRef;
+use annexa::ports::blobs::Blobs;
+use annexa::ports::queue::{Queue, Receipt};
+use annexa::ports::{ErrorClass, PortError};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+
+const QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/chunks";
+
+/// An answer: status, headers, body.
+type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);
+
+/// Gives the answer that `choose` has for the operation (or method) of a request.
+struct Canned(Arc<dyn Fn(&str) -> Answer + Send + Sync>);
+
+impl std::fmt::Debug for Canned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Canned")
+    }
+}
+
+impl HttpConnector for Canned {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target");
+        let operation = target.and_then(|target| target.split_once('.'));
+        let operation = operation.map_or(request.method(), |(_, operation)| operation);
+        let (status, headers, body) = (self.0)(operation);
+        let status = status.try_into().expect("a status");
+        let mut answer = HttpResponse::new(status, SdkBody::from(body));
+        for (name, value) in headers {
+            answer.headers_mut().insert(*name, *value);
+        }
+        HttpConnectorFuture::ready(Ok(answer))
+    }
+}
+
+fn canned(choose: impl Fn(&str) -> Answer + Send + Sync + 'static) -> AwsConfig {
+    let choose: Arc<dyn Fn(&str) -> Answer + Send + Sync> = Arc::new(choose);
+    let client: SharedHttpClient =
+        http_client_fn(move |_, _| SharedHttpConnector::new(Canned(choose.clone())));
+    AwsConfig::for_stand_in("us-east-1", "http://127.0.0.1:1").with_http_client(client)
+}
+
+/// A queue that opens, and answers everything else with `answer`.
+async fn queue(answer: Answer) -> SqsQueue {
+    let aws = canned(move |operation| match operation {
+        "GetQueueAttributes" => (200, &[], r#"{"Attributes":{"VisibilityTimeout":"120"}}"#),
+        _ => answer,
+    });
+    let queue = SqsQueue::open(&aws, QUEUE, Arc::new(SystemClock::new())).await;
+    queue.expect("it opens")
+}
+
+fn receipt() -> Receipt {
+    Receipt("AQEB".to_string())
+}
+
+fn has(error: &PortError, class: ErrorClass, words: &str) {
+    assert_eq!(error.class, class, "{error}");
+    assert!(error.what.contains(words), "{error}");
+}
+
+#[tokio::test]
+async fn s6_twelve_hours_in_all_are_a_lost_claim() {
+    let queue = queue((
+        400,
+        &[("x-amzn-query-error", "InvalidParameterValue;Sender")],
+        r#"{"__type":"com.amazon.coral.service#InvalidParameterValueException","message":"Value 7200 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]."}"#,
+    ))
+    .await;
+    let error = queue.extend(&receipt(), Duration::from_secs(7_200)).await;
+    has(&error.unwrap_err(), ErrorClass::LostClaim, "12 hours");
+}
+
+#[tokio::test]
+async fn an_expired_receipt_does_nothing_and_is_no_error() {
+    let queue = queue((
+        400,
+        &[("x-amzn-query-error", "InvalidParameterValue;Sender")],
+        r#"{"__type":"com.amazon.coral.service#InvalidParameterValueException","message":"Value AQEB for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."}"#,
+    ))
+    .await;
+    queue
+        .extend(&receipt(), Duration::from_secs(60))
+        .await
+        .unwrap();
+    queue.release(&receipt(), Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test]
+async fn s20_an_answer_of_200_holds_failures_of_entries() {
+    let queue = queue((
+        200,
+        &[],
+        r#"{"Successful":[{"Id":"1"}],"Failed":[
+            {"Id":"0","Code":"ReceiptHandleIsInvalid","SenderFault":true,"Message":"The input receipt handle is invalid."},
+            {"Id":"2","Code":"InternalError","SenderFault":false}]}"#,
+    ))
+    .await;
+    let results = queue
+        .delete(&[receipt(), receipt(), receipt()])
+        .await
+        .unwrap();
+    assert!(results[0].is_ok() && results[1].is_ok());
+    has(
+        results[2].as_ref().unwrap_err(),
+        ErrorClass::Transient,
+        "InternalError",
+    );
+}
+
+#[tokio::test]
+async fn s4_a_queue_that_may_not_be_read_says_what_to_allow() {
+    let queue = queue((
+        403,
+        &[],
+        r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: arn:aws:sts::123456789012:assumed-role/worker is not authorized to perform: sqs:receivemessage"}"#,
+    ))
+    .await;
+    let error = queue.receive(10, Duration::ZERO).await.unwrap_err();
+    has(&error, ErrorClass::PermanentJob, "allow sqs:ReceiveMessage");
+    has(&error, ErrorClass::PermanentJob, QUEUE);
+}
+
+#[tokio::test]
+async fn a_queue_without_visibility_is_refused() {
+    let aws = canned(|_| (200, &[], r#"{"Attributes":{"VisibilityTimeout":"0"}}"#));
+    let error = SqsQueue::open(&aws, QUEUE, Arc::new(SystemClock::new())).await;
+    has(
+        &error.map(drop).unwrap_err(),
+        ErrorClass::PermanentJob,
+        "visibility timeout is 0",
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_of_another_region_is_named_with_its_region() {
+    let elsewhere: &[(&str, &str)] = &[("x-amz-bucket-region", "eu-central-1")];
+    let blobs = S3Blobs::new(&canned(move |operation| match operation {
+        "HEAD" => (301, elsewhere, ""),
+        _ => (
+            301,
+            elsewhere,
+            "<Error><Code>PermanentRedirect</Code><Message>The bucket you are attempting to access must be addressed using the specified endpoint.</Message></Error>",
+        ),
+    }));
+    let blob = BlobRef::new("inbox", "reports.csv");
+    for error in [
+        blobs
+            .get_range(&blob, 0, 1, None)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        blobs.head(&blob).await.map(drop).unwrap_err(),
+        blobs.put(&blob, b"x", false).await.map(drop).unwrap_err(),
+    ] {
+        has(
+            &error,
+            ErrorClass::PermanentJob,
+            "set AWS_REGION to eu-central-1",
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_permission_to_list_nobody_is_told_whether_an_object_is_there() {
+    let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    let blobs = S3Blobs::new(&canned(move |operation| match operation {
+        "HEAD" => (403, &[], ""),
+        _ => (403, &[], denied),
+    }));
+    let blob = BlobRef::new("inbox", "reports.csv");
+    for error in [
+        blobs.head(&blob).await.map(drop).unwrap_err(),
+        blobs
+            .get_range(&blob, 0, 1, None)
+            .await
+            .map(drop)
+            .unwrap_err(),
+    ] {
+        has(
+            &error,
+            ErrorClass::PermanentJob,
+            "not there, or not allowed",
+        );
+    }
+    let error = blobs.put(&blob, b"x", false).await.unwrap_err();
+    has(&error, ErrorClass::PermanentJob, "allow s3:PutObject");
+}
+
+#[tokio::test]
+async fn an_answer_of_200_that_holds_an_error_is_no_copy() {
+    let failed = "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>";
+    let blobs = S3Blobs::new(&canned(move |_| (200, &[], failed)));
+    let (from, to) = (BlobRef::new("b", "from"), BlobRef::new("b", "to"));
+    let error = blobs.copy(&from, &to).await.unwrap_err();
+    has(&error, ErrorClass::Transient, "InternalError");
+    assert!(error.unknown_outcome);
+}
+
+#[tokio::test]
+async fn bytes_of_another_place_are_not_taken_for_those_asked_for() {
+    let other: &[(&str, &str)] = &[("content-range", "bytes 7-9/100"), ("content-length", "3")];
+    let blobs = S3Blobs::new(&canned(move |_| (206, other, "abc")));
+    let blob = BlobRef::new("b", "k");
+    let error = blobs.get_range(&blob, 5, 8, None).await.unwrap_err();
+    has(&error, ErrorClass::Transient, "bytes from 7 on came");
+    let bytes = blobs.get_range(&blob, 8, 9, None).await.unwrap();
+    assert_eq!(bytes, b"b", "what is cut too widely is cut here");
+}
