@@ -74,7 +74,7 @@ impl S3Blobs {
             name.extend(utf8_percent_encode(id, PLAIN));
         }
         let mark = new_mark();
-        let upload = Upload::begin(self, to, &mark).await?;
+        let upload = Upload::begin(self, to, &mark, None).await?;
         let mut parts = Vec::new();
         let mut start = 0;
         while start < head.bytes {
@@ -103,9 +103,6 @@ impl S3Blobs {
                 CompletedPart::builder()
                     .part_number(number)
                     .set_e_tag(part.e_tag)
-                    .set_checksum_crc32(part.checksum_crc32)
-                    .set_checksum_crc32_c(part.checksum_crc32_c)
-                    .set_checksum_crc64_nvme(part.checksum_crc64_nvme)
                     .build(),
             );
             start = end;

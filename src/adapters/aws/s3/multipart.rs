@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use tokio::task::JoinSet;
 
 use super::super::failure::refusal;
@@ -36,8 +36,14 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// Begins one under `mark`.
-    pub(super) async fn begin(store: &S3Blobs, blob: &BlobRef, mark: &str) -> PortResult<Upload> {
+    /// Begins one under `mark`. With `checksum` each part must come with one, and be completed with it: S3 refuses a
+    /// completion that names checksums which the beginning did not, and the other way round.
+    pub(super) async fn begin(
+        store: &S3Blobs,
+        blob: &BlobRef,
+        mark: &str,
+        checksum: Option<ChecksumAlgorithm>,
+    ) -> PortResult<Upload> {
         let request = writes(blob, "s3:PutObject");
         let answer = store
             .client
@@ -46,6 +52,7 @@ impl Upload {
             .key(&blob.key)
             .content_type(content_type(&blob.key))
             .metadata(MARK, mark)
+            .set_checksum_algorithm(checksum)
             .customize()
             .config_override(store.again())
             .send()
@@ -190,7 +197,9 @@ impl PartsWriter {
     /// Sends what is buffered as a part, once the one before has arrived.
     async fn send_part(&mut self) -> PortResult<()> {
         if self.upload.is_none() {
-            self.upload = Some(Upload::begin(&self.store, &self.blob, &self.mark).await?);
+            let checksum = Some(ChecksumAlgorithm::Crc32);
+            let upload = Upload::begin(&self.store, &self.blob, &self.mark, checksum);
+            self.upload = Some(upload.await?);
         }
         self.arrival().await?;
         let upload = self.upload.as_ref().expect("it was just begun");
@@ -210,6 +219,7 @@ impl PartsWriter {
                 .key(&blob.key)
                 .upload_id(id)
                 .part_number(number)
+                .checksum_algorithm(ChecksumAlgorithm::Crc32)
                 .body(ByteStream::from(body))
                 .customize()
                 .config_override(store.again())
@@ -220,10 +230,7 @@ impl PartsWriter {
             Ok(CompletedPart::builder()
                 .part_number(number)
                 .set_e_tag(part.e_tag)
-                // What was sent with a checksum is completed with it.
                 .set_checksum_crc32(part.checksum_crc32)
-                .set_checksum_crc32_c(part.checksum_crc32_c)
-                .set_checksum_crc64_nvme(part.checksum_crc64_nvme)
                 .build())
         });
         Ok(())
