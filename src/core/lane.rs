@@ -174,8 +174,10 @@ pub struct LaneLimit {
     pub lately: Vec<(u64, f64)>,
     /// Since when refusals follow each other (Unix milliseconds), and what had been taken by then.
     pub dry: Option<(u64, f64)>,
-    /// Lowerings in a row between which nothing was accepted.
+    /// Pauses in a row between which next to nothing was accepted.
     pub fruitless: u32,
+    /// When a worker last told (Unix milliseconds).
+    pub told_ms: u64,
 }
 
 /// How far a limit was when it was lowered.

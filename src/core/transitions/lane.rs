@@ -67,8 +67,7 @@ pub fn reserve(record: &mut LaneRecord, worker: &str, ask: &LaneAsk, now_ms: u64
         grant(record, worker, record.requests.rate, |rates| rates.requests);
     let is_enough = tokens.unwrap_or(0.0) >= fair_tokens * ENOUGH
         && requests.unwrap_or(0.0) >= fair_requests * ENOUGH;
-    let of_many = RENEW_MS_OF_WORKER * record.members.len() as u64;
-    let usual_ms = of_many.clamp(FIRST_RENEW_MS, LAST_RENEW_MS).max(ask.gap_ms);
+    let usual_ms = usual_renew_ms(record).max(ask.gap_ms);
     let renew_ms = match is_enough {
         true => usual_ms,
         false => (usual_ms / 2).max(ask.gap_ms),
@@ -156,6 +155,7 @@ fn take_in(record: &mut LaneRecord, worker: &str, news: &LaneNews, now_ms: u64) 
         passed_ms: news.passed_ms as f64,
         leased: leased.tokens.unwrap_or(0.0),
         fleet_uses: uses.0 as f64,
+        late_ms: usual_renew_ms(record),
     };
     let of_requests = limit::Told {
         taken: calls,
@@ -226,6 +226,12 @@ fn fair_part(record: &LaneRecord, worker: &str, rate: f64, of: fn(&Rates) -> Opt
         left -= wanted;
         weights -= member.weight as f64;
     }
+}
+
+/// After how long a worker asks again: the more there are, the later.
+fn usual_renew_ms(record: &LaneRecord) -> u64 {
+    let of_many = RENEW_MS_OF_WORKER * record.members.len() as u64;
+    of_many.clamp(FIRST_RENEW_MS, LAST_RENEW_MS)
 }
 
 fn total_weight(record: &LaneRecord) -> u64 {

@@ -165,6 +165,13 @@ impl Limit {
             None => self.begin(now, rate),
         }
         if is_new {
+            self.empty_pace(now);
+        }
+    }
+
+    /// Unspent pace is lost.
+    pub(super) fn empty_pace(&mut self, now: Duration) {
+        if self.rate.is_some() {
             self.pace.lower_to(now, 0.0);
         }
     }

@@ -192,7 +192,9 @@ impl Shared {
         let ms = Duration::from_millis;
         self.until = asked + ms(share.lease_ms);
         self.renew = asked + ms(share.renew_ms);
-        self.pause_until = asked + ms(share.pause_ms);
+        if share.pause_ms > 0 {
+            self.pause_until = asked + ms(share.pause_ms);
+        }
         let Rates { tokens, requests } = share.rates;
         self.is_empty = [tokens, requests].contains(&Some(0.0));
     }

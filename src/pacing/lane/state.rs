@@ -132,6 +132,11 @@ impl LaneState {
             if shared.pause_until > now {
                 return Turn::Wait(Some(shared.pause_until));
             }
+            if !std::mem::take(&mut shared.pause_until).is_zero() {
+                // What came in while nothing was to start is not spent at once.
+                self.tokens.empty_pace(now);
+                self.requests.empty_pace(now);
+            }
         }
         let knows_nothing = self.tokens.rate().is_none() && self.requests.rate().is_none();
         if self.is_closed || knows_nothing && self.in_flight >= self.allowed {

@@ -15,6 +15,9 @@ const CALLS_OF_REFUSAL: f64 = 60.0;
 /// From so many calls a second on, fewer do, down to a third.
 const FAST_STRAIN_CALLS_PER_SECOND: f64 = 100.0;
 
+/// Without calls, the strain of one refusal is gone after so long.
+const MS_OF_REFUSAL: f64 = 120_000.0;
+
 /// More strain than of this many refusals is the quota and not chance.
 const MOST_STRAIN: f64 = 1.83;
 
@@ -23,11 +26,8 @@ const MOST_STRAIN: f64 = 1.83;
 const ENOUGH_CALLS: f64 = 24.0;
 const ENOUGH_MS: f64 = 10_000.0;
 
-/// Where there was not, so many have to do.
+/// Where there was not, so many have to do; fewer tell nothing of a rate, and the lane only pauses.
 const FEW_CALLS: f64 = 6.0;
-
-/// With even fewer a rate is not lowered further than this at once.
-const MOST_CUT: f64 = 0.5;
 
 /// From so many calls on a measurement is good.
 const LONG_CALLS: f64 = 100.0;
@@ -46,8 +46,13 @@ const MOST_RISE: f64 = 0.01;
 /// The same for a first rate that was not measured yet.
 const FRESH_RISE: f64 = 0.06;
 
+/// In the time in which all workers tell once, a first rate does not rise by more than this, and another one not by more
+/// than that: what follows from a rise is heard of later.
+const MOST_FRESH_GROWTH: f64 = 1.5;
+const MOST_GROWTH: f64 = 1.1;
+
 /// After so many calls, and a minute, without refusals the rise gets faster, with the square of both.
-const CALM_CALLS: f64 = 50.0;
+const CALM_CALLS: f64 = 20.0;
 const CALM_MS: f64 = 60_000.0;
 
 /// So many calls a second and more rise faster, too, with the square.
@@ -63,14 +68,14 @@ const LATE_MS: u64 = 5_000;
 /// What was taken is noted so often.
 const NOTE_EVERY_MS: u64 = 2_500;
 
-/// After so long with next to nothing accepted, such a window may have ended.
+/// After so long with next to nothing accepted, and as long as workers take to tell of it, such a window may have ended.
 const DRY_MS: u64 = 5_000;
 
 /// Next to nothing: less than this share of what was taken in the last minute.
 const DRY_SHARE: f64 = 0.4;
 
-/// The whole lane pauses for so long when a lowering follows another one and nothing was accepted in between; twice as
-/// long each time, and at most.
+/// The whole lane pauses for so long when it is refused again and next to nothing was accepted in between; twice as long
+/// each time, and at most.
 const FIRST_PAUSE_MS: u64 = 500;
 const MOST_PAUSE_MS: u64 = 8_000;
 
@@ -94,6 +99,8 @@ pub(super) struct Told {
     pub(super) leased: f64,
     /// What the fleet used, a minute, when it last told.
     pub(super) fleet_uses: f64,
+    /// After so long every worker has told.
+    pub(super) late_ms: u64,
 }
 
 impl LaneLimit {
@@ -123,7 +130,7 @@ impl LaneLimit {
     /// Learns from what a worker told. Some: the limit is lower now, and the lane has to pause for so many milliseconds.
     pub(super) fn take_in(&mut self, told: &Told, now_ms: u64) -> Option<u64> {
         if told.calls > 0.0 && told.refused <= 0.0 {
-            self.end_dry(now_ms);
+            self.end_dry(told.late_ms, now_ms);
         }
         self.note(now_ms);
         self.taken += told.taken;
@@ -131,9 +138,12 @@ impl LaneLimit {
         if let Some(rate) = self.rate.filter(|rate| *rate > 0.0) {
             self.pushed_ms += told.held_ms * (told.leased / rate).min(1.0);
         }
+        let passed_ms = now_ms.saturating_sub(self.told_ms) as f64;
+        self.told_ms = now_ms;
         if self.strain > 0.0 {
             let fast = self.calls_per_second() / FAST_STRAIN_CALLS_PER_SECOND;
-            self.strain -= told.calls.max(0.0) * fast.clamp(1.0, 3.0) / CALLS_OF_REFUSAL;
+            let calls = told.calls.max(0.0) * fast.clamp(1.0, 3.0) / CALLS_OF_REFUSAL;
+            self.strain -= calls.max(passed_ms / MS_OF_REFUSAL);
         }
         if told.refused > 0.0 {
             self.strain = self.strain.max(0.0) + told.refused;
@@ -166,17 +176,11 @@ impl LaneLimit {
         if self.strain <= MOST_STRAIN {
             return None;
         }
-        if let Some(measured) = self.measured(rate) {
-            self.is_fresh = false;
-            self.rate = Some(measured.max(self.slowest()).min(rate));
-        }
         self.strain = 1.0;
         self.dry.get_or_insert((now_ms, self.taken));
-        let is_fruitless = self
-            .marks
-            .last()
-            .is_some_and(|mark| self.accepted - mark.accepted < 1.0);
-        if !is_fruitless {
+        if let Some(measured) = self.measured() {
+            self.is_fresh = false;
+            self.rate = Some(measured.max(self.slowest()).min(rate));
             self.fruitless = 0;
             self.mark();
             return Some(0);
@@ -188,7 +192,7 @@ impl LaneLimit {
 
     /// Calls are accepted again: after a dry time the quota may be a window that has begun anew. It takes as much as the
     /// last one did, neither more nor, for the dry time, less.
-    fn end_dry(&mut self, now_ms: u64) {
+    fn end_dry(&mut self, late_ms: u64, now_ms: u64) {
         let Some((since_ms, taken)) = self.dry else {
             return;
         };
@@ -198,7 +202,7 @@ impl LaneLimit {
         let before = self.lately.get(later.saturating_sub(1));
         let minute = self.taken - before.map_or(self.taken, |(_, taken)| *taken);
         let dry_share = (self.taken - taken) / (minute * dry_ms as f64 / WINDOW_MS as f64);
-        if dry_ms >= DRY_MS && minute > 0.0 && dry_share < DRY_SHARE {
+        if dry_ms >= DRY_MS + late_ms && minute > 0.0 && dry_share < DRY_SHARE {
             self.dry = None;
             let most = self.told.map_or(f64::INFINITY, |told| told * USED_OF_TOLD);
             let minute = (minute * AFTER_LONG).min(most);
@@ -217,28 +221,20 @@ impl LaneLimit {
         self.lately.drain(..later.saturating_sub(1));
     }
 
-    /// The rate, a minute, by what was taken since an earlier refusal; none: there is nothing to tell it from.
-    fn measured(&self, rate: f64) -> Option<f64> {
-        let is_enough = |mark: &&LaneMark| {
-            self.accepted - mark.accepted >= ENOUGH_CALLS
-                && self.pushed_ms - mark.pushed_ms >= ENOUGH_MS
-        };
+    /// The rate to ask for, a minute, by what was taken since an earlier refusal; none: too little to tell it from.
+    fn measured(&self) -> Option<f64> {
+        let calls = |mark: &LaneMark| self.accepted - mark.accepted;
+        let pushed_ms = |mark: &LaneMark| self.pushed_ms - mark.pushed_ms;
+        let is_enough =
+            |mark: &&LaneMark| calls(mark) >= ENOUGH_CALLS && pushed_ms(mark) >= ENOUGH_MS;
+        let is_little = |mark: &&LaneMark| calls(mark) >= FEW_CALLS && pushed_ms(mark) > 0.0;
         let enough = self.marks.iter().rev().find(is_enough);
-        let mark = enough.or_else(|| self.marks.first())?;
-        let calls = self.accepted - mark.accepted;
-        let pushed_ms = self.pushed_ms - mark.pushed_ms;
-        if calls <= 0.0 || pushed_ms <= 0.0 {
-            return None;
-        }
-        let asked = match calls < LONG_CALLS {
+        let mark = enough.or_else(|| self.marks.iter().find(is_little))?;
+        let asked = match calls(mark) < LONG_CALLS {
             true => AFTER_SHORT,
             false => AFTER_LONG,
         };
-        let measured = per_minute(self.taken - mark.taken, pushed_ms) * asked;
-        Some(match calls < FEW_CALLS {
-            true => measured.max(rate * MOST_CUT),
-            false => measured,
-        })
+        Some(per_minute(self.taken - mark.taken, pushed_ms(mark)) * asked)
     }
 
     fn rise(&mut self, told: &Told, now_ms: u64) {
@@ -260,7 +256,13 @@ impl LaneLimit {
             false => (RISE * calm.max(fast).max(1.0).powi(2)).min(MOST_RISE),
         };
         let most = self.told.map_or(f64::INFINITY, |told| told * USED_OF_TOLD);
-        self.rate = Some((rate * (1.0 + rise).powf(calls.min(100.0))).min(most));
+        let most_growth = match self.is_fresh {
+            true => MOST_FRESH_GROWTH,
+            false => MOST_GROWTH,
+        };
+        let part = (told.leased / rate).min(1.0);
+        let growth = (1.0 + rise).powf(calls).min(most_growth.powf(part));
+        self.rate = Some((rate * growth).min(most));
     }
 
     fn mark(&mut self) {
