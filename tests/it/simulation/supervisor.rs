@@ -156,7 +156,7 @@ async fn live(world: &World, weather: &Weather, seed: u64) -> Result<(), Broken>
                 tokio::select! {
                     biased;
                     () = &mut settle => break,
-                    Some(_) = running.next(), if !running.is_empty() => {}
+                    Some(ended) = running.next(), if !running.is_empty() => running.push(Numbered(start(ended))),
                 }
             }
             check_end(world, seed, before.as_ref()).await?;
@@ -165,7 +165,7 @@ async fn live(world: &World, weather: &Weather, seed: u64) -> Result<(), Broken>
             }
             before = Some(Before::of(world).await);
             world.chaos.set_rates(weather.rates);
-            retry(world, &mut running).await?;
+            retry(world, &mut running, &mut start).await?;
             (begun, is_calm) = (clock.monotonic(), false);
             continue;
         }
@@ -222,7 +222,11 @@ fn answered(results: &[u8]) -> BTreeMap<u64, csv::StringRecord> {
 }
 
 /// Says `annexa retry` until it was heard, while the services run and misbehave.
-async fn retry(world: &World, running: &mut FuturesUnordered<Numbered>) -> Result<(), Broken> {
+async fn retry(
+    world: &World,
+    running: &mut FuturesUnordered<Numbered>,
+    start: &mut impl FnMut(Role) -> Process,
+) -> Result<(), Broken> {
     let ports = world.control();
     let say = async {
         for _ in 0..50 {
@@ -253,7 +257,7 @@ async fn retry(world: &World, running: &mut FuturesUnordered<Numbered>) -> Resul
                 let what = "a retry is not heard".to_string();
                 return if heard { Ok(()) } else { Err(Broken { id: "I6", what }) };
             }
-            Some(_) = running.next(), if !running.is_empty() => {}
+            Some(ended) = running.next(), if !running.is_empty() => running.push(Numbered(start(ended))),
         }
     }
 }
