@@ -57,7 +57,7 @@ impl Composition<'_> {
         let ports = self.ports();
         let setup = RoleSetup {
             // Names a process in claims and elections; a restart is another one.
-            name: format!("{:08x}", self.clock.random() as u32),
+            name: format!("{:016x}", self.clock.random()),
             lease: self.config.lease,
             window_chunks: self.config.window_chunks,
             sweep_every: self.config.sweep_every,
@@ -109,11 +109,22 @@ impl Composition<'_> {
             },
             ResolverSetup::new(self.config, self.aws.region()?),
         );
-        let splitter = Arc::new(ports.splitter(setup).with_intake(Arc::new(intake)));
+        let intake = Arc::new(intake);
+        let splitter = Arc::new(ports.splitter(setup).with_intake(intake.clone()));
         let service = Service::Splitter;
+        let counts = Box::new(move || {
+            let now = intake.counts().now();
+            vec![
+                ("JobsCreated", now.created),
+                ("JobsRefused", now.failed),
+                ("ArrivalsRepeated", now.repeated),
+                ("ArrivalsIgnored", now.ignored.values().sum()),
+                ("ArrivalsUnknown", now.unknown),
+            ]
+        });
         Ok(Running {
             consumer: self.consumer(service, inbox, splitter, SPLITS_IN_HAND, watch),
-            flusher: self.flusher(service, inbox, watch),
+            flusher: self.flusher(service, inbox, watch).with_counts(counts),
             beside: std::future::ready(()).boxed(),
         })
     }

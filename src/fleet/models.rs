@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::config::FleetConfig;
 use crate::core::problem::ProblemType;
 use crate::core::spec::JobSpec;
-use crate::ports::error::{PortError, PortResult};
+use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::{Clock, Model, Models};
 use crate::terms::TermTable;
 
@@ -106,12 +106,63 @@ impl Models for FleetModels {
         let info = model.info();
         // Empty: the job is being made, and this is asked to know the version.
         if !spec.prompt_version.is_empty() && spec.prompt_version != info.prompt_version {
-            return Err(PortError::permanent_job(format!(
-                "the job was made for {} with prompt version {}, and this program asks with {}: finish it with the version \
-                 it was begun with, or submit it anew",
+            // Answers of two prompts must not stand in one job unseen. Paused, it can go on with the right program, and
+            // nothing that is paid for is lost.
+            let what = format!(
+                "the job was made for {} with prompt version {}, and this program asks with {}: resume it once workers of its \
+                 own version run, or cancel it and submit it anew (stored answers of its version are not used then)",
                 spec.model_id, spec.prompt_version, info.prompt_version
-            )));
+            );
+            return Err(PortError::new(ErrorClass::LaneParked, what));
         }
         Ok(model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::local::clock::SystemClock;
+    use crate::config::FleetArgs;
+
+    fn models() -> FleetModels {
+        let text = |text: &str| Some(text.to_string());
+        let args = FleetArgs {
+            inbox_queue_url: text("http://127.0.0.1:1/1/inbox"),
+            chunk_queue_url: text("http://127.0.0.1:1/1/chunks"),
+            done_queue_url: text("http://127.0.0.1:1/1/done"),
+            table: text("annexa"),
+            output_bucket: text("annexa"),
+            ..FleetArgs::default()
+        };
+        let aws = AwsConfig::for_stand_in("us-east-1", "http://127.0.0.1:1");
+        FleetModels::new(&args.check().unwrap(), &aws, Arc::new(SystemClock::new()))
+    }
+
+    const HAIKU: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
+
+    #[test]
+    fn jobs_that_ask_one_model_for_the_same_share_it() {
+        let (models, terms) = (models(), TermTable::builtin());
+        let open = |problem| models.model(HAIKU, problem, &terms).unwrap();
+        let (one, other) = (open(ProblemType::Both), open(ProblemType::Both));
+        assert!(Arc::ptr_eq(&one, &other));
+        assert!(!Arc::ptr_eq(&one, &open(ProblemType::Product)));
+    }
+
+    #[test]
+    fn a_model_that_cannot_be_called_ends_its_job_with_the_reason() {
+        let (models, terms) = (models(), TermTable::builtin());
+        for (name, reason) in [
+            ("haiku", "is no model"),
+            (
+                "anthropic.claude-3-5-sonnet-20240620-v1:0",
+                "end of its life",
+            ),
+        ] {
+            let error = models.model(name, ProblemType::Both, &terms).err().unwrap();
+            assert_eq!(error.class, ErrorClass::PermanentJob);
+            assert!(error.what.contains(reason), "{error}");
+        }
     }
 }

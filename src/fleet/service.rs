@@ -115,12 +115,18 @@ pub async fn run(services: &[Service], config: FleetConfig, aws: AwsConfig) -> u
     };
     tokio::select! {
         biased;
-        // The hook has said where it panicked; a role that is gone must not leave the others half alive.
-        ended = AssertUnwindSafe(work.run()).catch_unwind() => ended.unwrap_or(exit::FAILED),
+        code = guarded(work.run()) => code,
         never = stop_on(signals, &handle) => match never {},
         never = serve => match never {},
         never = protect => match never {},
     }
+}
+
+/// The code that `work` comes to. A panic ends all of it as failed: a role that is gone must not leave the others half
+/// alive. The hook has said where it was.
+async fn guarded(work: impl Future<Output = u8>) -> u8 {
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    ended.unwrap_or(exit::FAILED)
 }
 
 async fn health_server(config: &FleetConfig) -> Result<Option<HealthServer>, String> {
@@ -249,4 +255,35 @@ fn code_of(reports: &[DrainReport]) -> u8 {
     }
     tracing::info!("stopped; nothing was cut");
     exit::OK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::error::PortError;
+
+    #[tokio::test]
+    async fn a_panic_outside_of_a_message_ends_the_process_as_failed() {
+        assert_eq!(guarded(async { panic!("a role") }).await, exit::FAILED);
+        assert_eq!(guarded(async { exit::CUT }).await, exit::CUT);
+    }
+
+    #[test]
+    fn what_time_may_mend_is_a_failure_and_the_rest_is_configuration() {
+        let trouble = |error| Trouble { error };
+        let passing = || trouble(PortError::transient("no connection"));
+        let lasting = || trouble(PortError::permanent_job("no such queue"));
+        assert_eq!(tell(&[passing()]), exit::FAILED);
+        assert_eq!(tell(&[passing(), lasting()]), exit::USAGE);
+    }
+
+    #[test]
+    fn s21_work_that_was_cut_shows_in_the_exit_code() {
+        let report = |abandoned| DrainReport {
+            abandoned,
+            gave_up: None,
+        };
+        assert_eq!(code_of(&[report(0), report(0)]), exit::OK);
+        assert_eq!(code_of(&[report(0), report(2)]), exit::CUT);
+    }
 }

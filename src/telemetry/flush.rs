@@ -16,6 +16,9 @@ const DEPTH_WAIT: Duration = Duration::from_secs(5);
 /// What tells of the lanes, by name.
 pub type Lanes = Box<dyn Fn() -> Vec<(String, LaneSnapshot)> + Send + Sync>;
 
+/// What tells of a role's own counts: names, and how often since the start; always the same names in the same order.
+pub type Counts = Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>;
+
 /// Writes the metrics of one service.
 pub struct Flusher {
     service: &'static str,
@@ -25,6 +28,7 @@ pub struct Flusher {
     /// The queue that the service works on.
     queue: Arc<dyn Queue>,
     lanes: Option<Lanes>,
+    counts: Option<Counts>,
     out: Mutex<Box<dyn Write + Send>>,
     before: Mutex<Before>,
 }
@@ -35,6 +39,7 @@ struct Before {
     at: Duration,
     counts: [u64; COUNTS.len()],
     settled_tokens: BTreeMap<String, u64>,
+    own: BTreeMap<&'static str, u64>,
     values: Vec<f64>,
 }
 
@@ -59,6 +64,7 @@ impl Flusher {
             every,
             queue,
             lanes: None,
+            counts: None,
             out: Mutex::new(out),
             before: Mutex::new(before),
         }
@@ -67,6 +73,12 @@ impl Flusher {
     /// The same, with the use of lanes.
     pub fn with_lanes(mut self, lanes: Lanes) -> Flusher {
         self.lanes = Some(lanes);
+        self
+    }
+
+    /// The same, with counts of the role's own.
+    pub fn with_counts(mut self, counts: Counts) -> Flusher {
+        self.counts = Some(counts);
         self
     }
 
@@ -128,6 +140,15 @@ impl Flusher {
                 Metric { name, unit, value }
             })
             .collect();
+        for (name, total) in self.counts.iter().flat_map(|counts| counts()) {
+            let was = before.own.insert(name, total).unwrap_or_default();
+            let value = total.saturating_sub(was) as f64;
+            metrics.push(Metric {
+                name,
+                unit: "Count",
+                value,
+            });
+        }
         let mut gauge = |name, unit, value| metrics.push(Metric { name, unit, value });
         gauge("InHand", "Count", self.metrics.in_hand() as f64);
         let oldest_s = self.metrics.take_oldest_ms() as f64 / 1e3;

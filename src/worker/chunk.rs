@@ -95,7 +95,14 @@ impl Worker {
         })
         .await?;
         if matches!(outcome, CommitOutcome::Committed) {
-            self.metrics.committed(&commit.tally);
+            let tally = &commit.tally;
+            tracing::info!(
+                rows = tally.rows,
+                failed = tally.failed,
+                calls = tally.calls,
+                "committed"
+            );
+            self.metrics.committed(tally);
         }
         Ok(ChunkEnd::Answered(outcome))
     }
