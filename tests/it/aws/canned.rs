@@ -1,6 +1,6 @@
 //! What the services answer and no emulator does: whole answers, given to the adapters as they would come.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use annexa::adapters::aws::AwsConfig;
@@ -8,7 +8,7 @@ use annexa::adapters::aws::s3::S3Blobs;
 use annexa::adapters::aws::sqs::SqsQueue;
 use annexa::adapters::local::clock::SystemClock;
 use annexa::core::spec::BlobRef;
-use annexa::ports::blobs::Blobs;
+use annexa::ports::blobs::{Blobs, Put};
 use annexa::ports::queue::{Queue, Receipt};
 use annexa::ports::{ErrorClass, PortError};
 use aws_smithy_runtime_api::client::http::{
@@ -22,8 +22,11 @@ const QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/chunks";
 /// An answer: status, headers, body.
 type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);
 
-/// Gives the answer that `choose` has for the operation (or method) of a request.
-struct Canned(Arc<dyn Fn(&str) -> Answer + Send + Sync>);
+/// The answer to a request, whose operation (or method) is told.
+type Choose = Arc<dyn Fn(&str, &HttpRequest) -> Answer + Send + Sync>;
+
+/// Gives the answers that a test chooses.
+struct Canned(Choose);
 
 impl std::fmt::Debug for Canned {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -36,7 +39,7 @@ impl HttpConnector for Canned {
         let target = request.headers().get("x-amz-target");
         let operation = target.and_then(|target| target.split_once('.'));
         let operation = operation.map_or(request.method(), |(_, operation)| operation);
-        let (status, headers, body) = (self.0)(operation);
+        let (status, headers, body) = (self.0)(operation, &request);
         let status = status.try_into().expect("a status");
         let mut answer = HttpResponse::new(status, SdkBody::from(body));
         for (name, value) in headers {
@@ -47,7 +50,11 @@ impl HttpConnector for Canned {
 }
 
 fn canned(choose: impl Fn(&str) -> Answer + Send + Sync + 'static) -> AwsConfig {
-    let choose: Arc<dyn Fn(&str) -> Answer + Send + Sync> = Arc::new(choose);
+    canned_for(move |operation, _| choose(operation))
+}
+
+fn canned_for(choose: impl Fn(&str, &HttpRequest) -> Answer + Send + Sync + 'static) -> AwsConfig {
+    let choose: Choose = Arc::new(choose);
     let client: SharedHttpClient =
         http_client_fn(move |_, _| SharedHttpConnector::new(Canned(choose.clone())));
     AwsConfig::for_stand_in("us-east-1", "http://127.0.0.1:1").with_http_client(client)
@@ -208,6 +215,50 @@ async fn an_answer_of_200_that_holds_an_error_is_no_copy() {
     let error = blobs.copy(&from, &to).await.unwrap_err();
     has(&error, ErrorClass::Transient, "InternalError");
     assert!(error.unknown_outcome);
+}
+
+#[tokio::test]
+async fn an_upload_names_one_checksum_from_its_beginning_to_its_end() {
+    // S3 refuses to complete parts with checksums that the beginning did not name, and the other way round
+    // (`InvalidPart`, `InvalidRequest`); the emulator takes everything.
+    let named = Arc::new(Mutex::new(Vec::new()));
+    let seen = named.clone();
+    let part: &[(&str, &str)] = &[("etag", "\"e\""), ("x-amz-checksum-crc32", "AAAAAA==")];
+    let blobs = S3Blobs::new(&canned_for(move |operation, request| {
+        let (header, body) = (|name| request.headers().get(name), request.body().bytes());
+        let body = String::from_utf8_lossy(body.unwrap_or_default()).into_owned();
+        let (is_begin, is_part) = (request.uri().contains("uploads"), operation == "PUT");
+        let names = match (is_begin, is_part) {
+            (true, _) => header("x-amz-checksum-algorithm") == Some("CRC32"),
+            (_, true) => header("x-amz-checksum-crc32").is_some(),
+            _ => {
+                body.matches("<ChecksumCRC32>AAAAAA==</ChecksumCRC32>")
+                    .count()
+                    == 2
+            }
+        };
+        seen.lock().expect("no panic while held").push(names);
+        match (is_begin, is_part) {
+            (true, _) => (
+                200,
+                &[],
+                "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
+            ),
+            (_, true) => (200, part, ""),
+            _ => (
+                200,
+                &[],
+                "<CompleteMultipartUploadResult><ETag>\"all\"</ETag></CompleteMultipartUploadResult>",
+            ),
+        }
+    }));
+    let mut writer = blobs.put_stream(&BlobRef::new("b", "k")).await.unwrap();
+    writer.write(&vec![7; 9 << 20]).await.unwrap();
+    let Put::Written(head) = writer.complete(true).await.unwrap() else {
+        panic!("nothing was there");
+    };
+    assert_eq!((head.etag.as_str(), head.bytes), ("\"all\"", 9 << 20));
+    assert_eq!(*named.lock().unwrap(), [true, true, true, true]);
 }
 
 #[tokio::test]
