@@ -2,6 +2,8 @@
 
 mod canned;
 pub mod connector;
+mod dynamodb;
+mod dynamodb_trouble;
 pub mod emulator;
 mod refusals;
 mod s3;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use annexa::adapters::aws::dynamodb::{DynamoAnswers, DynamoLedger, schema};
 use annexa::adapters::local::clock::SystemClock;
+use annexa::adapters::memory::clock::SimClock;
 use annexa::core::chunk::ChunkLimits;
 use annexa::ports::{Answers, Clock, Ledger};
 use async_trait::async_trait;
@@ -49,14 +50,55 @@ impl Clock for LeapingClock {
     }
 
     async fn sleep(&self, duration: Duration) {
-        let real = duration.min(MOST_REAL);
-        self.system.sleep(real).await;
-        let leap = (duration - real).as_nanos() as u64;
-        self.leapt_ns.fetch_add(leap, Ordering::SeqCst);
+        let until = self.monotonic() + duration;
+        self.system.sleep(duration.min(MOST_REAL)).await;
+        // Who sleeps at the same time sleeps the same time.
+        let leap = until.saturating_sub(self.system.monotonic());
+        self.leapt_ns
+            .fetch_max(leap.as_nanos() as u64, Ordering::SeqCst);
     }
 
     fn random(&self) -> u64 {
         self.system.random()
+    }
+}
+
+/// Wall time that stands still but for sleeps, so that two ledgers asked one after the other see the same. It begins now:
+/// what a table keeps for a month is not gone at once.
+pub struct StillClock {
+    now_ns: AtomicU64,
+    chance: SimClock,
+}
+
+impl StillClock {
+    /// The same seed draws the same numbers.
+    pub fn new(seed: u64) -> Arc<StillClock> {
+        let now = Duration::from_millis(SystemClock::new().now_ms());
+        Arc::new(StillClock {
+            now_ns: AtomicU64::new(now.as_nanos() as u64),
+            chance: SimClock::new(seed),
+        })
+    }
+}
+
+#[async_trait]
+impl Clock for StillClock {
+    fn now_ms(&self) -> u64 {
+        self.monotonic().as_millis() as u64
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_nanos(self.now_ns.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let ns = duration.as_nanos() as u64;
+        self.now_ns.fetch_add(ns, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+    }
+
+    fn random(&self) -> u64 {
+        self.chance.random()
     }
 }
 

@@ -145,7 +145,7 @@ pub mod fixtures;
 pub mod fixtures_aws;
 pub mod fixtures_dynamodb;
 
-mod answers;
+pub mod answers;
 pub mod blobs;
 mod blobs_parallel;
 mod blobs_streams;

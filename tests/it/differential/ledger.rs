@@ -1,9 +1,10 @@
-//! The ledger in memory and in SQLite: the same answers and the same records after every operation.
+//! The ledger in memory, in SQLite and in DynamoDB: the same answers and the same records after every operation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use annexa::adapters::aws::dynamodb::DynamoLedger;
 use annexa::adapters::embedded::EmbeddedLedger;
 use annexa::adapters::local::sqlite::SqliteStore;
 use annexa::adapters::memory::clock::SimClock;
@@ -19,10 +20,13 @@ use annexa::core::prefix::PrefixUse;
 use annexa::core::spec::{JobSpec, Limits};
 use annexa::core::tally::Tally;
 use annexa::ports::{Clock, Ledger};
+use futures_util::future::join_all;
 
 use super::ledger_ops::{OPERATIONS, Op, lane_ask};
 use super::{Coverage, Dice, SEEDS, STEPS};
+use crate::aws::emulator::Emulator;
 use crate::conformance::fixtures::{folder, open_db};
+use crate::conformance::fixtures_dynamodb::{StillClock, new_table};
 use crate::conformance::ledger::{commit_of, plan, range, spec, totals};
 
 const LIMITS: ChunkLimits = ChunkLimits {
@@ -313,16 +317,20 @@ async fn state(ledger: &dyn Ledger, job: &JobId) -> (Option<JobRecord>, Vec<Chun
     }
 }
 
-async fn compare(seed: u64, coverage: &mut Coverage) {
-    let clock = Arc::new(SimClock::new(seed));
-    let folder = folder();
-    let memory = EmbeddedLedger::new(MemoryStore::default(), clock.clone(), LIMITS);
-    let sqlite = EmbeddedLedger::new(SqliteStore::new(open_db(&folder)), clock.clone(), LIMITS);
+/// `steps` operations on both of `ledgers`, whose time is that of `clock`.
+async fn compare(
+    seed: u64,
+    steps: usize,
+    ledgers: [&dyn Ledger; 2],
+    clock: &dyn Clock,
+    coverage: &mut Coverage,
+) {
+    let [first, second] = ledgers;
     let mut actor = Actor::new(seed);
-    for step in 0..STEPS {
+    for step in 0..steps {
         let op = actor.next();
-        let one = op.apply(&memory).await;
-        let other = op.apply(&sqlite).await;
+        let one = op.apply(first).await;
+        let other = op.apply(second).await;
         assert_eq!(one.text, other.text, "seed {seed}, step {step}: {op:?}");
         coverage.saw(op.name(), one.succeeded);
         actor.claims.extend(one.claim);
@@ -333,7 +341,7 @@ async fn compare(seed: u64, coverage: &mut Coverage) {
             actor.generations.insert(job.clone(), generation);
         }
         for (job, _) in &actor.jobs {
-            let (one, other) = (state(&memory, job).await, state(&sqlite, job).await);
+            let (one, other) = (state(first, job).await, state(second, job).await);
             assert_eq!(one, other, "seed {seed}, step {step}: after {op:?}");
             if let (Some(job), chunks) = &one {
                 i2_counters_are_exact(job, chunks)
@@ -354,7 +362,11 @@ async fn compare(seed: u64, coverage: &mut Coverage) {
 async fn memory_and_sqlite_keep_the_same_ledger() {
     let mut coverage = Coverage::default();
     for seed in 0..SEEDS {
-        compare(seed, &mut coverage).await;
+        let clock = Arc::new(SimClock::new(seed));
+        let folder = folder();
+        let memory = EmbeddedLedger::new(MemoryStore::default(), clock.clone(), LIMITS);
+        let sqlite = EmbeddedLedger::new(SqliteStore::new(open_db(&folder)), clock.clone(), LIMITS);
+        compare(seed, STEPS, [&memory, &sqlite], &*clock, &mut coverage).await;
     }
     let cannot_fail = [
         (
@@ -365,4 +377,27 @@ async fn memory_and_sqlite_keep_the_same_ledger() {
         ("prefix_used", "whatever is told is taken in"),
     ];
     coverage.is_complete(&OPERATIONS, &cannot_fail);
+}
+
+/// Fewer than in memory: each takes some requests.
+const REMOTE_SEEDS: u64 = 4;
+const REMOTE_STEPS: usize = 250;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_and_dynamodb_keep_the_same_ledger() {
+    let run = async |seed: u64| {
+        let clock = StillClock::new(seed);
+        let table = new_table(clock.clone()).await;
+        let memory = EmbeddedLedger::new(MemoryStore::default(), clock.clone(), LIMITS);
+        let aws = Emulator::shared().config();
+        let dynamodb = DynamoLedger::new(&aws, &table, clock.clone(), LIMITS);
+        let mut coverage = Coverage::default();
+        let ledgers: [&dyn Ledger; 2] = [&memory, &dynamodb];
+        compare(seed, REMOTE_STEPS, ledgers, &*clock, &mut coverage).await;
+        coverage
+    };
+    let seen = join_all((100..100 + REMOTE_SEEDS).map(run)).await;
+    let mut coverage = Coverage::default();
+    seen.into_iter().for_each(|seen| coverage.add(seen));
+    coverage.has_succeeded(&OPERATIONS);
 }

@@ -49,6 +49,22 @@ impl Coverage {
         *if succeeded { yes } else { no } += 1;
     }
 
+    /// Counts what another sequence saw, too.
+    pub fn add(&mut self, other: Coverage) {
+        for (operation, (yes, no)) in other.0 {
+            let (all_yes, all_no) = self.0.entry(operation).or_default();
+            (*all_yes, *all_no) = (*all_yes + yes, *all_no + no);
+        }
+    }
+
+    /// Every operation was seen to succeed.
+    pub fn has_succeeded(&self, operations: &[&'static str]) {
+        for operation in operations {
+            let (yes, _) = self.0.get(operation).copied().unwrap_or_default();
+            assert!(yes > 0, "{operation} never succeeded: {self:?}");
+        }
+    }
+
     /// Every operation was seen both ways, but for those of `cannot_fail`, each with its reason.
     pub fn is_complete(&self, operations: &[&'static str], cannot_fail: &[(&'static str, &str)]) {
         for operation in operations {

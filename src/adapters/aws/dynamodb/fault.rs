@@ -43,6 +43,9 @@ where
         SdkError::ServiceError(refused) => {
             let said = refused.err();
             let status = refused.raw().status().as_u16();
+            if refused.raw().status().is_success() {
+                return Fault::Unknown("the answer broke off".to_string());
+            }
             of_code(
                 status,
                 said.code(),
@@ -99,8 +102,8 @@ fn of_code(status: u16, code: Option<&str>, said: &str, place: &Place) -> Fault 
              with ANNEXA_TABLE ({shown})"
         )),
         "AccessDeniedException" | "AccessDenied" => fatal(format!(
-            "{place}: access denied: allow the role dynamodb:GetItem, BatchGetItem, Query, PutItem, UpdateItem and DeleteItem \
-             on the table, and Scan for annexa jobs --all ({shown})"
+            "{place}: access denied: allow the role dynamodb:GetItem, BatchGetItem, Query, PutItem, UpdateItem, DeleteItem and \
+             ConditionCheckItem on the table, and Scan for annexa jobs --all ({shown})"
         )),
         "UnrecognizedClientException"
         | "InvalidSignatureException"

@@ -5,7 +5,7 @@ use super::access::DynamoLedger;
 use super::chunk_item::{ABANDONED, CURSOR, EPOCH, INTENDED, OWNER, TOUCHED_MS, UNTIL_MS};
 use super::item::{Reader, number};
 use super::keys::Key;
-use super::write::{Rounds, VERSION, Write, Written};
+use super::write::{NONCE, Rounds, VERSION, Write, Written};
 use crate::core::chunk::Claim;
 use crate::core::ids::RowNo;
 use crate::ports::error::PortResult;
@@ -22,6 +22,13 @@ pub(super) fn under_claim(claim: &Claim, expression: &str, more: &str) -> Write 
         .when(&format!("{}{more}", holds()))
         .with(":epoch", number(claim.epoch))
         .with(":one", number(1))
+}
+
+/// The same, and not twice in a row: the item then says that this was the last.
+fn once(write: Write, nonce: u64) -> Write {
+    write
+        .and(&format!("{NONCE} <> :nonce"))
+        .with(":nonce", number(nonce))
 }
 
 /// Whether the item that stood in the way is still held under `claim`: then another condition was not met.
@@ -66,11 +73,13 @@ impl DynamoLedger {
     }
 
     /// Raises the count of intended calls. An open outcome is an error: said again the count is too high, never too low.
+    /// The nonce is for a network that delivers a request twice.
     pub(super) async fn intend(&self, claim: &Claim, calls: u64) -> PortResult<Held> {
-        let raise = format!("ADD {INTENDED} :calls, {VERSION} :one");
+        let raise = format!("SET {NONCE} = :nonce ADD {INTENDED} :calls, {VERSION} :one");
         let write = under_claim(claim, &raise, "").with(":calls", number(calls));
-        let written = self.table.write_once(write).await?;
-        Ok(Held::from_bool(matches!(written, Written::Done)))
+        let nonce = self.clock().random();
+        let written = self.table.write_once(once(write, nonce)).await?;
+        Ok(Held::from_bool(written.stands(nonce)))
     }
 
     /// Lowers the count of intended calls, to nothing at least; the chunk gets on.
@@ -78,28 +87,32 @@ impl DynamoLedger {
         let mut rounds = Rounds::default();
         loop {
             let lower = format!(
-                "SET {INTENDED} = {INTENDED} - :calls, {ABANDONED} = :zero ADD {VERSION} :one"
+                "SET {INTENDED} = {INTENDED} - :calls, {ABANDONED} = :zero, {NONCE} = :nonce ADD {VERSION} :one"
             );
             let write = under_claim(claim, &lower, &format!(" AND {INTENDED} >= :calls"))
                 .with(":calls", number(calls))
                 .with(":zero", number(0));
-            let written = self.table.write_once(write).await?;
-            if matches!(written, Written::Done) {
+            let nonce = self.clock().random();
+            let written = self.table.write_once(once(write, nonce)).await?;
+            if written.stands(nonce) {
                 return Ok(Held::Yes);
             }
             if !is_held(&written, claim)? {
                 return Ok(Held::Lost);
             }
-            let to_nothing =
-                format!("SET {INTENDED} = :zero, {ABANDONED} = :zero ADD {VERSION} :one");
+            let to_nothing = format!(
+                "SET {INTENDED} = :zero, {ABANDONED} = :zero, {NONCE} = :nonce ADD {VERSION} :one"
+            );
             let fewer = format!(" AND (attribute_not_exists({INTENDED}) OR {INTENDED} < :calls)");
             let write = under_claim(claim, &to_nothing, &fewer)
                 .with(":calls", number(calls))
                 .with(":zero", number(0));
-            match self.table.write_once(write).await? {
-                Written::Done => return Ok(Held::Yes),
-                Written::Refused(_) => rounds.next(self.clock(), "a claim").await?,
+            let nonce = self.clock().random();
+            let written = self.table.write_once(once(write, nonce)).await?;
+            if written.stands(nonce) {
+                return Ok(Held::Yes);
             }
+            rounds.next(self.clock(), "a claim").await?;
         }
     }
 

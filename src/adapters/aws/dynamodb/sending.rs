@@ -3,7 +3,7 @@
 //! A chunk gets an item when it is first claimed. One that was sent and never claimed has none, and counts from the time
 //! that the job item keeps for the block in which it was taken. Below the job's watermark all chunks are final.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -205,8 +205,9 @@ impl DynamoLedger {
     /// Notes that chunks were sent again.
     pub(super) async fn mark(&self, job_id: &JobId, chunks: &[ChunkNo]) -> PortResult<()> {
         let kept = self.known(job_id).await?;
+        let chunks: BTreeSet<&ChunkNo> = chunks.iter().collect();
         let stored = chunks
-            .iter()
+            .into_iter()
             .filter(|chunk| **chunk < kept.job.stored_chunks);
         let marks: Vec<_> = stored
             .map(|chunk| self.mark_one(key_of(&kept.job, *chunk)))

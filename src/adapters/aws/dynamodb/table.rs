@@ -21,7 +21,8 @@ use crate::ports::retry::Backoff;
 
 /// A connection that takes longer fails.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A request that is not over by then fails: DynamoDB answers within milliseconds.
+/// A request that is not over by then fails, unless the configuration has less patience: DynamoDB answers within
+/// milliseconds, and a claim's holder waits for the answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Tries of one request. Throttles and conflicts pass within a second or so; callers try again on top.
 const REQUESTS: Backoff = Backoff {
@@ -89,7 +90,7 @@ impl Table {
     pub(super) fn new(aws: &AwsConfig, name: &str, clock: Arc<dyn Clock>) -> Table {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT.min(aws.attempt_timeout()))
             .build();
         let config = Builder::from(aws.sdk())
             .retry_config(RetryConfig::disabled())

@@ -106,6 +106,15 @@ impl Write {
         self
     }
 
+    /// Only if `condition` holds, too.
+    pub(super) fn and(mut self, condition: &str) -> Write {
+        self.condition = Some(match self.condition {
+            Some(first) => format!("{first} AND {condition}"),
+            None => condition.to_string(),
+        });
+        self
+    }
+
     /// Gives an expression its value.
     pub(super) fn with(mut self, name: &str, value: AttributeValue) -> Write {
         self.values.insert(name.to_string(), value);
