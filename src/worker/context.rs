@@ -1,8 +1,11 @@
 //! What a worker knows of a job while it works on it: spec, plan, terms, model; and its limits, which may change.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::coding::key::KeyBase;
 use crate::coding::tokens::TokenBook;
@@ -52,6 +55,7 @@ pub(super) struct JobContext {
     /// What calls take.
     pub(super) tokens: TokenBook,
     limits: Mutex<Known>,
+    pace_changed: Notify,
 }
 
 /// What was last known of a job's limits.
@@ -76,10 +80,21 @@ impl JobContext {
         self.limits.lock().expect("no panic while held").limits
     }
 
-    /// What the job's calls start by, besides its lane.
-    pub(super) fn pace(&self) -> Arc<JobPace> {
-        let known = self.limits.lock().expect("no panic while held");
-        known.pace.clone()
+    /// Returns when the job's own rate lets the next call start: the present one, also for who waited by another.
+    pub(super) async fn paced(&self) {
+        loop {
+            let mut changed = pin!(self.pace_changed.notified());
+            changed.as_mut().enable();
+            let pace = {
+                let known = self.limits.lock().expect("no panic while held");
+                known.pace.clone()
+            };
+            tokio::select! {
+                biased;
+                () = pace.start() => return,
+                () = changed => {}
+            }
+        }
     }
 
     /// Whether the limits are to be read again; who asks first does it.
@@ -172,6 +187,7 @@ impl Worker {
         context.calls.set(limits.max_workers);
         if before.rate_limit != limits.rate_limit {
             known.pace = Arc::new(self.pace(&context.job_id, &limits));
+            context.pace_changed.notify_waiters();
         }
         let shared = self.setup.shared_lanes.as_ref();
         let told_now = told(shared, &limits);
@@ -262,6 +278,7 @@ impl Worker {
             plan,
             spec,
             limits: Mutex::new(Known { limits, read, pace }),
+            pace_changed: Notify::new(),
         })
     }
 }

@@ -235,7 +235,7 @@ impl Worker {
     ) -> Option<Cleared<'w>> {
         let context = asking.context;
         let waiting = async {
-            context.pace().start().await;
+            context.paced().await;
             let (Some(lane), Some(service)) = (&context.lane, &context.model.info().service) else {
                 return Cleared {
                     start: None,

@@ -6,6 +6,7 @@
 
 mod dozing;
 mod inputs;
+mod lanes;
 mod process;
 mod supervisor;
 mod watch;

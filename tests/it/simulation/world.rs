@@ -23,7 +23,7 @@ use annexa::core::problem::ProblemType;
 use annexa::core::spec::{BlobRef, JobSpec};
 use annexa::ports::blobs::Put;
 use annexa::ports::error::PortResult;
-use annexa::ports::model::{Answer, ModelInfo, Request};
+use annexa::ports::model::{Answer, ModelInfo, Request, ServiceFacts};
 use annexa::ports::retry::Backoff;
 use annexa::ports::{Blobs, Clock, Ledger, Model, Queue, signals};
 use annexa::splitter::{Splitter, SplitterPorts};
@@ -56,6 +56,8 @@ pub struct World {
     pub terms: Arc<TermTable>,
     /// Numbers of processes that a deadly row has killed and that the supervisor has yet to bury.
     pub killed: Arc<Mutex<Vec<usize>>>,
+    /// The model is behind a service, whose lane and prompt cache the workers share.
+    has_service: bool,
     watched_chunks: Arc<WatchQueue<MemoryQueue, Inner>>,
     inbox: Arc<MemoryQueue>,
     done: Arc<MemoryQueue>,
@@ -65,6 +67,7 @@ pub struct World {
 /// A model whose caller dies of some texts.
 struct DeadlyModel {
     inner: MemoryModel,
+    info: ModelInfo,
     process: usize,
     killed: Arc<Mutex<Vec<usize>>>,
 }
@@ -72,7 +75,7 @@ struct DeadlyModel {
 #[async_trait]
 impl Model for DeadlyModel {
     fn info(&self) -> &ModelInfo {
-        self.inner.info()
+        &self.info
     }
 
     async fn answer(&self, request: &Request) -> PortResult<Answer> {
@@ -85,6 +88,20 @@ impl Model for DeadlyModel {
             std::future::pending::<()>().await;
         }
         self.inner.answer(request).await
+    }
+}
+
+/// A service that says nothing of its quota, and caches no prompt.
+fn service() -> ServiceFacts {
+    ServiceFacts {
+        lane: "memory".to_string(),
+        burndown: 1,
+        prefix_bytes: 4_000,
+        prefix_sha256: "prefix".to_string(),
+        bytes_per_token: 4.0,
+        cache_minimum_tokens: Some(1),
+        cache_ttl: Duration::from_secs(300),
+        max_output_tokens: 4_096,
     }
 }
 
@@ -164,6 +181,7 @@ impl World {
             )),
             paid: PaidLog::default(),
             killed: Arc::default(),
+            has_service: seed % 2 == 1,
             clock,
             chaos,
             store,
@@ -228,13 +246,18 @@ impl World {
         });
         let chunks: Arc<dyn Queue> = self.watched_chunks.clone();
         let done: Arc<dyn Queue> = self.done.clone();
+        let inner = MemoryModel::new(
+            "memory",
+            self.terms.clone(),
+            self.chaos.clone(),
+            self.paid.clone(),
+        );
         let model: Arc<dyn Model> = Arc::new(DeadlyModel {
-            inner: MemoryModel::new(
-                "memory",
-                self.terms.clone(),
-                self.chaos.clone(),
-                self.paid.clone(),
-            ),
+            info: ModelInfo {
+                service: self.has_service.then(service),
+                ..inner.info().clone()
+            },
+            inner,
             process: number,
             killed: self.killed.clone(),
         });

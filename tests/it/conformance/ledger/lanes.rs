@@ -72,6 +72,10 @@ async fn news_said_twice_counts_once_and_lowers_the_lane_for_all(fixture: &dyn L
     assert_eq!((once.epoch, again.epoch), (0, 0), "one refusal is chance");
     let more = LaneAsk {
         number: 3,
+        news: LaneNews {
+            refused_tokens: 2,
+            ..refused.news
+        },
         ..refused
     };
     assert_eq!(reserve(&desk, &lane, "w1", &more).await.epoch, 1);
