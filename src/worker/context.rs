@@ -177,6 +177,14 @@ impl Worker {
         }
     }
 
+    /// Looks again for as long as somebody waits: what a call waits for may be what has changed.
+    pub(super) async fn keep_looking(&self, context: &JobContext) {
+        loop {
+            self.ports.clock.sleep(LOOK_AGAIN).await;
+            self.look_again(context).await;
+        }
+    }
+
     fn take_over(&self, context: &JobContext, limits: Limits) {
         let mut known = context.limits.lock().expect("no panic while held");
         let before = std::mem::replace(&mut known.limits, limits);

@@ -274,7 +274,14 @@ impl Worker {
                 lead,
             }
         };
-        self.unless_stopped(asking, waiting).await
+        let cleared = async {
+            tokio::select! {
+                biased;
+                cleared = waiting => Some(cleared),
+                () = self.keep_looking(context) => None,
+            }
+        };
+        self.unless_stopped(asking, cleared).await.flatten()
     }
 
     /// A try that the quota let through.
