@@ -139,6 +139,10 @@ impl Blobs for S3Blobs {
             .filter(|head| version::is_same(&head.etag, version)))
     }
 
+    fn version_token(&self, etag: &str, version_id: Option<&str>) -> String {
+        version::token(&format!("\"{etag}\""), version_id)
+    }
+
     async fn delete(&self, blob: &BlobRef) -> PortResult<()> {
         let (bucket, key) = (&blob.bucket, &blob.key);
         let answer = self.client.delete_object().bucket(bucket).key(key).send();
