@@ -24,6 +24,8 @@ from bootstrap import bootstrap
 
 HERE = Path(__file__).resolve().parent
 STOP_S = 120
+# Where the services look for jobs unless ANNEXA_INBOX_PREFIX says otherwise.
+INBOX = "inbox/"
 
 
 def free_port():
@@ -33,7 +35,7 @@ def free_port():
 
 
 class Fleet:
-    """The processes, in the order of their start; ended in the opposite one."""
+    """The processes that were started."""
 
     def __init__(self, logs):
         self.logs, self.running, self.emulator = logs, [], None
@@ -62,9 +64,12 @@ class Fleet:
     def end(self):
         """Asks each to stop, and says who did not end well."""
         bad = []
-        for name, process in reversed(self.running):
+        for _, process in self.running:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
+        # All at once: each waits for its long poll to end.
+        for name, process in reversed(self.running):
+            if process.poll() is None:
                 try:
                     process.wait(STOP_S)
                 except subprocess.TimeoutExpired:
@@ -145,8 +150,8 @@ def client(service, env):
 def drop(s3, bucket, file, problem):
     """The sidecar first, then the CSV: its event finds both there."""
     sidecar = json.dumps({"problem_type": problem}).encode()
-    s3.put_object(Bucket=bucket, Key=f"{file.name}.json", Body=sidecar)
-    s3.upload_file(str(file), bucket, file.name)
+    s3.put_object(Bucket=bucket, Key=f"{INBOX}{file.name}.json", Body=sidecar)
+    s3.upload_file(str(file), bucket, f"{INBOX}{file.name}")
 
 
 def ended(s3, bucket):
@@ -159,8 +164,8 @@ def ended(s3, bucket):
 
 def download(s3, bucket, prefix, out):
     out.mkdir(parents=True, exist_ok=True)
-    for name in ["results.csv", "failures.csv", "summary.json", "report.html", "manifest.json"]:
-        s3.download_file(bucket, f"{prefix}{name}", str(out / name))
+    for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/").get("Contents", []):
+        s3.download_file(bucket, entry["Key"], str(out / entry["Key"].removeprefix(prefix)))
     return json.loads((out / "summary.json").read_text())
 
 
@@ -170,6 +175,9 @@ def show(summary, out):
     print(f"  rows      {summary['total_records']} ({outcomes})")
     print(f"  calls     {summary['calls']}, retries {summary['retries']}, throttles {summary['throttles']}")
     print(f"  cost      {summary['total_estimated_cost']} USD at list price (simulated: nothing was paid)")
+    if summary.get("reason"):
+        print(f"  reason    {summary['reason']}")
+        return
     with open(out / "results.csv", newline="") as results:
         for row, _ in zip(csv.DictReader(results), range(3)):
             term = row.get("product_problem_term") or row.get("patient_problem_term") or row["outcome"]
@@ -207,7 +215,7 @@ def main():
         print(f"started one splitter, {args.workers} workers, one aggregator; logs in {fleet.logs}")
         s3 = client("s3", env)
         drop(s3, env["ANNEXA_INBOX_BUCKET"], args.file, args.problem)
-        print(f"dropped {args.file.name} into s3://{env['ANNEXA_INBOX_BUCKET']}")
+        print(f"dropped {args.file.name} into s3://{env['ANNEXA_INBOX_BUCKET']}/{INBOX}")
         results = env["ANNEXA_OUTPUT_BUCKET"]
         prefix = wait_for("the summary", args.within_s, lambda: ended(s3, results), fleet)
         summary = download(s3, results, prefix, args.out)

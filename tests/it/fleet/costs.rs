@@ -24,8 +24,11 @@ fn run(problem: &str, rows: usize) -> (Bill, usize) {
     let input = sample_with(rows, |number, fields| {
         fields[1] = format!("{} (REPORT {number})", fields[1]);
     });
-    fleet.drop_in("in.csv.json", json!({"problem_type": problem}).to_string());
-    fleet.drop_in("in.csv", input);
+    fleet.drop_in(
+        "inbox/in.csv.json",
+        json!({"problem_type": problem}).to_string(),
+    );
+    fleet.drop_in("inbox/in.csv", input);
     let prefix = fleet.wait_until_ended();
     for service in services {
         service.signal("TERM");

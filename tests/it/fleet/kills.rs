@@ -103,14 +103,16 @@ fn i1_i2_i6_i8_a_fleet_under_kills_duplicates_and_faults_gives_the_results_of_an
     for (name, value) in [
         ("ANNEXA_LEASE_S", 4),
         ("ANNEXA_SWEEP_S", 2),
+        // Long polls take half of it.
+        ("ANNEXA_DRAIN_S", 8),
         ("DEFAULT_MAX_WORKERS", CALLS),
         ("DEFAULT_BATCH_SIZE", BATCH),
     ] {
         fleet.set(name, value);
     }
     let sidecar = json!({"problem_type": "both", "chunk_rows": CHUNK_ROWS});
-    fleet.drop_in("in.csv.json", sidecar.to_string());
-    fleet.drop_in("in.csv", input());
+    fleet.drop_in("inbox/in.csv.json", sidecar.to_string());
+    fleet.drop_in("inbox/in.csv", input());
     let killed = disturb(&fleet, &mut Chance(41));
 
     let prefix = fleet.ended().unwrap();

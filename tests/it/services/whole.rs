@@ -16,7 +16,10 @@ const ROWS: usize = 60;
 /// Puts reports into the inbox, with the event that S3 sends of it.
 async fn drop_reports(place: &Place, key: &str) {
     let put = Emulator::shared().s3().put_object();
-    let put = put.bucket(&place.bucket).key(key).body(sample(ROWS).into_bytes().into());
+    let put = put
+        .bucket(&place.bucket)
+        .key(key)
+        .body(sample(ROWS).into_bytes().into());
     let version = put.send().await.unwrap().version_id;
     let event = json!({ "Records": [{
         "eventVersion": "2.1",
