@@ -18,7 +18,7 @@ const LOOK_AGAIN_S: f64 = 30.0;
 /// Runs the job of an undisturbed world under `limits`, then under others. The job, and how many seconds
 /// it took.
 async fn run(seed: u64, limits: Limits, change: Option<(Duration, Limits)>) -> (JobRecord, f64) {
-    let world = World::new(seed, Rates::default(), 0).await;
+    let world = World::new(seed, Rates::default(), 0, 1_000).await;
     let set = world.ledger.set_limits(&world.job_id, &limits);
     set.await.unwrap();
     let roles = [Role::Splitter, Role::Aggregator]
