@@ -16,8 +16,8 @@ use tokio::sync::OnceCell;
 use super::fixtures::{AnswersFixture, LedgerFixture};
 use crate::aws::emulator::{Emulator, unique};
 
-/// No sleep really lasts longer: others get their turn, and that is all that waiting is for.
-const MOST_REAL: Duration = Duration::from_millis(5);
+/// Shorter sleeps are real: the adapter waits for others, whose requests take real time, too. Longer ones leap.
+const LEAPS_FROM: Duration = Duration::from_secs(1);
 
 /// Wall time that goes on from now, and that every sleep moves on at once.
 pub struct LeapingClock {
@@ -50,9 +50,12 @@ impl Clock for LeapingClock {
     }
 
     async fn sleep(&self, duration: Duration) {
-        let until = self.monotonic() + duration;
-        self.system.sleep(duration.min(MOST_REAL)).await;
+        if duration < LEAPS_FROM {
+            return self.system.sleep(duration).await;
+        }
         // Who sleeps at the same time sleeps the same time.
+        let until = self.monotonic() + duration;
+        tokio::task::yield_now().await;
         let leap = until.saturating_sub(self.system.monotonic());
         self.leapt_ns
             .fetch_max(leap.as_nanos() as u64, Ordering::SeqCst);

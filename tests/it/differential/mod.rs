@@ -57,7 +57,7 @@ impl Coverage {
         }
     }
 
-    /// Every operation was seen to succeed.
+    /// These were seen to succeed.
     pub fn has_succeeded(&self, operations: &[&'static str]) {
         for operation in operations {
             let (yes, _) = self.0.get(operation).copied().unwrap_or_default();

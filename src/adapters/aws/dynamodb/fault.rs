@@ -117,6 +117,8 @@ fn of_code(status: u16, code: Option<&str>, said: &str, place: &Place) -> Fault 
         "ValidationException" if said.contains("size") => fatal(format!(
             "{place}: a value does not fit the 400 KB of an item ({shown})"
         )),
+        // Every refusal of DynamoDB has a code: this one broke off, or is somebody else's.
+        "" => Fault::Unknown(shown),
         _ if status >= 500 => Fault::Unknown(shown),
         _ if status == 429 => Fault::Busy(shown),
         _ => Fault::Fatal(PortError::bug(format!(

@@ -16,6 +16,8 @@ mod keys;
 mod ledger;
 mod packed;
 mod pages;
+mod query;
+mod rounds;
 pub mod schema;
 mod sending;
 mod shared;

@@ -6,7 +6,8 @@ use super::access::DynamoLedger;
 use super::item::{Item, Reader, bytes, number, under};
 use super::keys::{Key, TTL};
 use super::packed::{pack, unpack};
-use super::write::{Rounds, VERSION, Write};
+use super::rounds::Rounds;
+use super::write::{VERSION, Write};
 use crate::ports::error::{PortError, PortResult};
 
 /// The record; the first byte says how it is written.

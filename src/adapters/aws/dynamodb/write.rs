@@ -2,7 +2,6 @@
 //! makes its replay harmless for ten minutes (FACTS §2).
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
@@ -19,9 +18,7 @@ use super::fault::{Fault, judge, of_transaction};
 use super::item::{Item, Reader, number, under};
 use super::keys::{Key, PK, TTL};
 use super::table::{Table, Tried};
-use crate::ports::Clock;
 use crate::ports::error::{PortError, PortResult};
-use crate::ports::retry::Backoff;
 
 /// Items that one transaction takes.
 pub(super) const WRITES_A_TRANSACTION: usize = 100;
@@ -327,31 +324,5 @@ impl Table {
             }
             _ => judge(error, &self.place),
         }
-    }
-}
-
-/// Rounds of "read, decide, write if nobody was faster" of one operation.
-const ROUNDS: Backoff = Backoff {
-    tries: 40,
-    first: Duration::from_millis(5),
-    most: Duration::from_millis(500),
-};
-
-/// Counts the rounds of one operation.
-#[derive(Debug, Default)]
-pub(super) struct Rounds(u32);
-
-impl Rounds {
-    /// Pauses before the next round: others were faster.
-    pub(super) async fn next(&mut self, clock: &dyn Clock, what: &str) -> PortResult<()> {
-        self.0 += 1;
-        if self.0 >= ROUNDS.tries {
-            let tries = ROUNDS.tries;
-            return Err(PortError::transient(format!(
-                "{what}: others were faster {tries} times in a row"
-            )));
-        }
-        clock.sleep(ROUNDS.pause(clock, self.0)).await;
-        Ok(())
     }
 }
