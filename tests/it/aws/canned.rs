@@ -208,6 +208,18 @@ async fn without_permission_to_list_nobody_is_told_whether_an_object_is_there() 
 }
 
 #[tokio::test]
+async fn i1_an_object_is_not_called_gone_because_credentials_ran_out() {
+    let blobs = S3Blobs::new(&canned(|_| (400, &[], "")));
+    let blob = BlobRef::new("inbox", "reports.csv");
+    for error in [
+        blobs.head(&blob).await.unwrap_err(),
+        blobs.head_version(&blob, "\"e\"@id").await.unwrap_err(),
+    ] {
+        has(&error, ErrorClass::Transient, "credentials have run out");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_of_200_that_holds_an_error_is_no_copy() {
     let failed = "<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>";
     let blobs = S3Blobs::new(&canned(move |_| (200, &[], failed)));

@@ -17,8 +17,11 @@ use super::emulator::{Emulator, unique};
 use crate::conformance::blobs::{put, read};
 use crate::conformance::fixtures_aws::make_bucket;
 
-/// Long for an emulator beside other work, short for a test that waits for it.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// For an answer: short where a test waits for answers that never come, and who calls tries again.
+const SHORT: Duration = Duration::from_millis(1_500);
+
+/// Else: long for an emulator beside other work.
+const LONG: Duration = Duration::from_secs(30);
 
 const MIB: usize = 1 << 20;
 
@@ -27,12 +30,12 @@ fn calm() -> S3Blobs {
 }
 
 /// A store whose requests get into trouble, in a new bucket.
-async fn troubled(seed: u64, is_versioned: bool) -> (Trouble, S3Blobs, String) {
+async fn troubled(seed: u64, is_versioned: bool, patience: Duration) -> (Trouble, S3Blobs, String) {
     let trouble = Trouble::new(seed, Rates::default());
     let aws = Emulator::shared()
         .config()
         .with_http_client(trouble.client())
-        .with_attempt_timeout(PATIENCE);
+        .with_attempt_timeout(patience);
     (trouble, S3Blobs::new(&aws), make_bucket(is_versioned).await)
 }
 
@@ -153,7 +156,7 @@ async fn a_stream_that_is_given_up_leaves_no_parts_behind() {
 
 #[tokio::test]
 async fn a_stream_is_sent_part_by_part_and_verified() {
-    let (trouble, blobs, bucket) = troubled(1, false).await;
+    let (trouble, blobs, bucket) = troubled(1, false, LONG).await;
     let blob = BlobRef::new(&bucket, "results.csv");
     let body = bytes(20 * MIB, 3);
     assert!(matches!(
@@ -168,7 +171,7 @@ async fn a_stream_is_sent_part_by_part_and_verified() {
 
 #[tokio::test]
 async fn s11_an_own_write_is_known_again_when_its_answer_is_lost() {
-    let (trouble, blobs, bucket) = troubled(2, true).await;
+    let (trouble, blobs, bucket) = troubled(2, true, LONG).await;
     let lost = Rates {
         double: SURE,
         ..Rates::default()
@@ -197,7 +200,7 @@ async fn s11_an_own_write_is_known_again_when_its_answer_is_lost() {
 
 #[tokio::test]
 async fn s11_a_put_whose_answer_never_comes_is_open() {
-    let (trouble, blobs, bucket) = troubled(3, false).await;
+    let (trouble, blobs, bucket) = troubled(3, false, LONG).await;
     let blob = BlobRef::new(&bucket, "chunk.csv");
     trouble.set_rates(Rates {
         drop_after: SURE,
@@ -222,7 +225,7 @@ async fn s11_a_put_whose_answer_never_comes_is_open() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_an_error_and_not_a_short_answer() {
-    let (trouble, blobs, bucket) = troubled(4, false).await;
+    let (trouble, blobs, bucket) = troubled(4, false, LONG).await;
     let blob = BlobRef::new(&bucket, "in.csv");
     put(&calm(), &blob, &bytes(MIB, 5)).await;
     trouble.set_rates(Rates {
@@ -298,7 +301,7 @@ async fn one_under_trouble(blobs: S3Blobs, bucket: String, number: u8) -> Result
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_half_written_or_half_read_whatever_happens_to_requests() {
     for is_versioned in [false, true] {
-        let (trouble, blobs, bucket) = troubled(5, is_versioned).await;
+        let (trouble, blobs, bucket) = troubled(5, is_versioned, SHORT).await;
         trouble.set_rates(Rates {
             stall: 10,
             ..Rates::all(60)

@@ -22,8 +22,11 @@ const SETUP: QueueSetup = QueueSetup {
     max_receives: 100,
 };
 
-/// Long for an emulator beside other work, short for a test that waits for it.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// For an answer: short where a test waits for answers that never come, and who calls tries again.
+const SHORT: Duration = Duration::from_millis(1_500);
+
+/// Else: long for an emulator beside other work.
+const LONG: Duration = Duration::from_secs(30);
 
 async fn open(url: &str) -> SqsQueue {
     let clock = Arc::new(SystemClock::new());
@@ -32,13 +35,17 @@ async fn open(url: &str) -> SqsQueue {
 }
 
 /// The same queue, calm and in trouble.
-async fn troubled(seed: u64, setup: QueueSetup) -> (Trouble, SqsQueue, SqsQueue) {
+async fn troubled(
+    seed: u64,
+    setup: QueueSetup,
+    patience: Duration,
+) -> (Trouble, SqsQueue, SqsQueue) {
     let url = make_queue(setup).await;
     let trouble = Trouble::new(seed, Rates::default());
     let aws = Emulator::shared()
         .config()
         .with_http_client(trouble.client())
-        .with_attempt_timeout(PATIENCE);
+        .with_attempt_timeout(patience);
     let queue = SqsQueue::open(&aws, &url, Arc::new(SystemClock::new())).await;
     (trouble, open(&url).await, queue.expect("it opens"))
 }
@@ -136,7 +143,7 @@ async fn without_a_dead_letter_queue_a_buried_message_stays() {
 
 #[tokio::test]
 async fn s11_each_request_says_whether_its_effect_may_have_happened() {
-    let (trouble, calm, queue) = troubled(1, SETUP).await;
+    let (trouble, calm, queue) = troubled(1, SETUP, LONG).await;
     let lossy = Rates {
         drop_after: SURE,
         ..Rates::default()
@@ -190,7 +197,7 @@ async fn s11_each_request_says_whether_its_effect_may_have_happened() {
 
 #[tokio::test]
 async fn s1_a_receive_that_hangs_ends_a_margin_after_its_wait() {
-    let (trouble, _, queue) = troubled(2, SETUP).await;
+    let (trouble, _, queue) = troubled(2, SETUP, SHORT).await;
     trouble.set_rates(Rates {
         stall: SURE,
         ..Rates::default()
@@ -199,7 +206,7 @@ async fn s1_a_receive_that_hangs_ends_a_margin_after_its_wait() {
     let began = clock.monotonic();
     let error = queue.receive(1, Duration::from_secs(1)).await.unwrap_err();
     assert!(error.unknown_outcome, "{error}");
-    assert!(clock.monotonic() - began >= Duration::from_secs(1) + PATIENCE);
+    assert!(clock.monotonic() - began >= Duration::from_secs(1) + SHORT);
     assert_eq!(
         trouble.requests()["SQS.ReceiveMessage"],
         1,
@@ -209,7 +216,7 @@ async fn s1_a_receive_that_hangs_ends_a_margin_after_its_wait() {
 
 #[tokio::test]
 async fn s20_entries_of_a_batch_fail_alone_and_in_their_place() {
-    let (trouble, calm, queue) = troubled(3, SETUP).await;
+    let (trouble, calm, queue) = troubled(3, SETUP, LONG).await;
     trouble.set_rates(Rates {
         partial_batch: SURE / 2,
         ..Rates::default()
@@ -239,7 +246,7 @@ async fn sent_and_handled(seed: u64, count: usize) -> (Trouble, usize) {
         visibility: Duration::from_secs(2),
         ..SETUP
     };
-    let (trouble, calm, queue) = troubled(seed, setup).await;
+    let (trouble, calm, queue) = troubled(seed, setup, SHORT).await;
     trouble.set_rates(Rates {
         stall: 15,
         ..Rates::all(60)

@@ -124,18 +124,11 @@ impl S3Blobs {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                // Of an id, 400 says that it was none of this bucket's, 405 that a deletion stands there.
-                let is_absent = |status| status == 404 || is_pinned && matches!(status, 400 | 405);
-                let elsewhere = error.raw_response().is_some_and(|raw| {
-                    raw.headers()
-                        .get("x-amz-bucket-region")
-                        .is_some_and(|region| *region != *self.region)
-                });
-                let is_absent =
-                    !elsewhere && refusal(&error).is_some_and(|refusal| is_absent(refusal.status));
-                return match is_absent {
-                    true => Ok(None),
-                    false => Err(self.failed(&error, &request)),
+                // Of an id, 405 says that a deletion stands there.
+                let is_absent = |status| status == 404 || is_pinned && status == 405;
+                return match refusal(&error) {
+                    Some(refusal) if is_absent(refusal.status) => Ok(None),
+                    _ => Err(self.failed(&error, &request)),
                 };
             }
         };

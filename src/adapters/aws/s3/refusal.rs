@@ -45,6 +45,13 @@ pub(super) fn judge(request: &Request, refusal: &Refusal) -> Option<PortError> {
         ("NoSuchKey" | "NotFound" | "NoSuchVersion" | "MethodNotAllowed", 404 | 405) | (_, 405) => {
             request.never(format!("the object is gone: upload it again {refusal}"))
         }
+        ("InvalidArgument", _) if refusal.said.contains("version id") => request.never(format!(
+            "there is no such version of the object: upload it again {refusal}"
+        )),
+        // Above all of credentials that have run out: only the answer to a GET would say so.
+        ("", 400) => request.busy(format!(
+            "refused without a reason: see whether the credentials have run out {refusal}"
+        )),
         ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _)
         | (_, 301 | 307) => request.never(format!(
             "the bucket is in another Region: set AWS_REGION to the bucket's {refusal}"

@@ -69,6 +69,9 @@ fn refusals_that_no_retry_mends_end_the_job_and_say_what_to_do() {
         assert!(error.what.contains(words), "{error}");
         assert!(error.what.contains("s3://inbox/reports.csv"), "{error}");
     }
+    // A HEAD with credentials that have run out: the object may well be there.
+    let error = judge(&reads(&blob, "s3:GetObject"), &refused(400, "")).unwrap();
+    assert_eq!(error.class, ErrorClass::Transient, "{error}");
     let write = writes(&blob, "s3:PutObject");
     assert!(
         judge(&write, &refused(403, "AccessDenied")).is_none(),
