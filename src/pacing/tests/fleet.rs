@@ -44,8 +44,8 @@ impl Store for SlowStore {
 struct Fleet {
     trial: Trial,
     workers: usize,
-    /// Callers of a worker.
-    callers: usize,
+    /// Callers of each worker, by its number.
+    callers: fn(&Fleet, usize) -> usize,
     /// From when to when each worker lives, by its number: seconds of the trial.
     lives: fn(&Fleet, usize) -> (f64, f64),
     /// How long each keeper goes on when there is nothing more to do.
@@ -59,7 +59,7 @@ impl Fleet {
         Fleet {
             trial: Trial::new(seed, lane, quota(shape, Some(QUOTA), None)),
             workers,
-            callers: 72usize.div_ceil(workers).max(4),
+            callers: |fleet, _| 72usize.div_ceil(fleet.workers).max(4),
             lives: |_, _| (0.0, f64::INFINITY),
             idle_seconds: 0,
         }
@@ -111,7 +111,7 @@ impl Fleet {
         let lane = Arc::new(Lane::new(clock.clone(), self.trial.lane));
         let name = format!("worker-{number}");
         let keeper = Keeper::new(clock.clone(), ledger.clone(), lane.clone(), "lane", name);
-        let mut callers: FuturesUnordered<_> = (0..self.callers)
+        let mut callers: FuturesUnordered<_> = (0..(self.callers)(self, number))
             .map(|_| service.keep_busy(Some(&lane)))
             .collect();
         let all = async {
@@ -196,6 +196,17 @@ async fn i9_a_fleet_whose_workers_come_and_die_uses_97_percent() {
             assert!(writes < 1.0, "{what}: {writes} writes");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_workers_with_little_to_do_leave_is_used_by_the_others() {
+    let fleet = |seed| Fleet {
+        callers: |_, number| if number == 0 { 69 } else { 1 },
+        ..Fleet::new(seed, 8, Some(QUOTA), SHAPES[0])
+    };
+    let (used, refused, _) = worst("told, 7 of 8 workers with one caller each", fleet).await;
+    assert!(used >= 0.97, "{used} used");
+    assert!(refused < 0.02, "{refused} refused");
 }
 
 /// Halved after ten minutes, which nobody tells the fleet.
