@@ -140,6 +140,10 @@ impl LaneState {
         }
         let knows_nothing = self.tokens.rate().is_none() && self.requests.rate().is_none();
         if self.is_closed || knows_nothing && self.in_flight >= self.allowed {
+            if let Some(shared) = &mut self.shared {
+                // Not by its part: it has yet to find out how much it can use.
+                shared.hold(now, None);
+            }
             return Turn::Wait(None);
         }
         if self.probe.is_accepted(now) {

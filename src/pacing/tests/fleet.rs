@@ -236,7 +236,7 @@ async fn i9_a_fleet_keeps_to_a_quota_that_is_halved_on_its_way() {
             // Nothing shows that a window is used up, or that it has begun anew, but refusals.
             let (least, most) = match shape.2 {
                 Refill::Continuous => (0.90, 0.02),
-                Refill::Window => (0.70, 0.06),
+                Refill::Window => (0.50, 0.06),
             };
             assert!(after >= least, "{what}: {after} of the half used");
             assert!(refused < most, "{what}: {refused} refused");
@@ -255,7 +255,7 @@ async fn a_fleet_finds_a_quota_that_nobody_told() {
             let (least, most) = match (shape.2, workers) {
                 (Refill::Continuous, ..=16) => (0.95, 0.05),
                 (Refill::Continuous, _) => (0.50, 0.20),
-                (Refill::Window, _) => (0.70, 0.25),
+                (Refill::Window, _) => (0.60, 0.25),
             };
             assert!(used >= least, "{what}: {used} used");
             assert!(refused < most, "{what}: {refused} refused");

@@ -7,3 +7,4 @@ mod line;
 mod quotas;
 mod requests;
 mod service;
+mod shared;

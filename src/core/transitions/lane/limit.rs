@@ -136,7 +136,7 @@ impl LaneLimit {
         self.taken += told.taken;
         self.accepted += told.calls;
         if let Some(rate) = self.rate.filter(|rate| *rate > 0.0) {
-            self.pushed_ms += told.held_ms * (told.leased / rate).min(1.0);
+            self.pushed_ms += (told.held_ms * (told.leased / rate).min(1.0)).round();
         }
         let passed_ms = now_ms.saturating_sub(self.told_ms) as f64;
         self.told_ms = now_ms;
