@@ -157,7 +157,7 @@ mod tests {
             ("haiku", "is no model"),
             (
                 "anthropic.claude-3-5-sonnet-20240620-v1:0",
-                "end of its life",
+                "reached its end of life",
             ),
         ] {
             let error = models.model(name, ProblemType::Both, &terms).err().unwrap();
