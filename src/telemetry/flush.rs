@@ -1,6 +1,6 @@
 //! Writes the metrics of a service every now and then, and nothing while nothing happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,6 +40,8 @@ struct Before {
     counts: [u64; COUNTS.len()],
     settled_tokens: BTreeMap<String, u64>,
     own: BTreeMap<&'static str, u64>,
+    /// Metrics that were not 0 once. The others are left out: CloudWatch bills each name.
+    known: BTreeSet<&'static str>,
     values: Vec<f64>,
 }
 
@@ -95,7 +97,10 @@ impl Flusher {
         let backlog = self.backlog().await;
         let text = {
             let mut before = self.before.lock().expect("no panic while held");
-            let metrics = self.measure(&mut before, backlog);
+            let mut metrics = self.measure(&mut before, backlog);
+            let seen = metrics.iter().filter(|metric| metric.value != 0.0);
+            before.known.extend(seen.map(|metric| metric.name));
+            metrics.retain(|metric| before.known.contains(metric.name));
             let values: Vec<f64> = metrics.iter().map(|metric| metric.value).collect();
             if values.iter().all(|value| *value == 0.0) && before.values.iter().all(|v| *v == 0.0) {
                 return;
@@ -260,6 +265,10 @@ mod tests {
         assert_eq!(lines[0]["InputTokens"], 700);
         assert_eq!(lines[0]["CostUsd"], 0.0025);
         assert_eq!(lines[1]["InputTokens"], 0);
+        assert!(
+            lines[1]["Rows"].is_null(),
+            "nothing of the kind was ever done"
+        );
     }
 
     #[test]

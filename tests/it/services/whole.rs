@@ -62,6 +62,22 @@ fn stop(services: &mut [Running]) {
     }
 }
 
+/// I10: nothing that a service says has any report's words in it.
+fn check_privacy(service: &Running) {
+    let said = service.err() + &service.out();
+    let input = sample(ROWS);
+    let mut reader = csv::Reader::from_reader(input.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let at = headers.iter().position(|name| name == "mdr_text").unwrap();
+    for record in reader.records() {
+        let words: String = record.unwrap()[at].chars().take(40).collect();
+        assert!(
+            words.len() < 20 || !said.contains(&words),
+            "a report in a log"
+        );
+    }
+}
+
 #[tokio::test]
 async fn s25_three_services_code_what_is_dropped_into_the_inbox_and_tell_of_it() {
     let place = Place::new().await;
@@ -76,6 +92,7 @@ async fn s25_three_services_code_what_is_dropped_into_the_inbox_and_tell_of_it()
     assert_eq!(summary["status"], "COMPLETED", "{summary}");
     assert_eq!(summary["total_records"], ROWS);
     stop(&mut services);
+    services.iter().for_each(check_privacy);
 
     let worker = &services[1];
     let logs = worker.logs();
@@ -94,7 +111,7 @@ async fn s25_three_services_code_what_is_dropped_into_the_inbox_and_tell_of_it()
         .collect();
     let rows: u64 = lines
         .iter()
-        .map(|line| line["Rows"].as_u64().unwrap())
+        .map(|line| line["Rows"].as_u64().unwrap_or(0))
         .sum();
     assert_eq!(rows, ROWS as u64, "metrics add up to the rows");
     assert!(lines.iter().all(|line| line["Service"] == "worker"));
