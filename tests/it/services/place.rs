@@ -155,6 +155,7 @@ impl Running {
     }
 
     /// Waits until `is_so`.
+    #[expect(clippy::disallowed_methods, reason = "a process keeps real time")]
     pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&Running) -> bool) {
         let began = Instant::now();
         while !is_so(self) {
@@ -166,6 +167,7 @@ impl Running {
     }
 
     /// Its exit code, once it has ended.
+    #[expect(clippy::disallowed_methods, reason = "a process keeps real time")]
     pub fn end(&mut self) -> i32 {
         let began = Instant::now();
         loop {

@@ -36,6 +36,7 @@ async fn drop_reports(place: &Place, key: &str) {
 }
 
 /// The job's summary, once it is there.
+#[expect(clippy::disallowed_methods, reason = "processes keep real time")]
 async fn summary(place: &Place, services: &mut [Running]) -> Value {
     let blobs = S3Blobs::new(&Emulator::shared().config());
     loop {
