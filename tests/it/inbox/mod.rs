@@ -4,6 +4,7 @@
 mod again;
 mod arrivals;
 mod failures;
+mod on_s3;
 mod overwritten;
 mod store;
 mod submit;

@@ -142,9 +142,9 @@ impl World {
         Arc::new(Intake::new(self.intake_ports(), self.setup()))
     }
 
-    pub fn splitter(&self, intake: Arc<Intake>) -> Splitter {
+    pub fn splitter_ports(&self) -> SplitterPorts {
         let blobs: Arc<dyn Blobs> = self.store.clone();
-        let ports = SplitterPorts {
+        SplitterPorts {
             clock: self.clock.clone(),
             ledger: self.ledger.clone(),
             blobs: blobs.clone(),
@@ -152,8 +152,11 @@ impl World {
             chunks: self.chunks.clone(),
             done: self.done.clone(),
             shutdown: self.shutdown.clone(),
-        };
-        Splitter::new(ports, 200).with_intake(intake)
+        }
+    }
+
+    fn splitter(&self, intake: Arc<Intake>) -> Splitter {
+        Splitter::new(self.splitter_ports(), 200).with_intake(intake)
     }
 
     fn worker(&self) -> Worker {
