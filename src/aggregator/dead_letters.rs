@@ -101,8 +101,11 @@ impl Aggregator {
         let key = ChunkKey::from(message);
         // This receive is not one that could have got it done.
         let times = letter.receive_count.saturating_sub(1).max(1);
-        let reason =
-            format!("its message was received {times} times without the chunk getting done");
+        let often = match times {
+            1 => "once".to_string(),
+            times => format!("{times} times"),
+        };
+        let reason = format!("its message was received {often} without the chunk getting done");
         let (clock, ledger) = (&*self.ports.clock, &self.ports.ledger);
         let given_up = retry(clock, Backoff::STORAGE, || {
             ledger.give_up_chunk(&key, &reason)

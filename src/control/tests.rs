@@ -624,6 +624,77 @@ async fn s16_a_dead_letter_of_a_held_or_paused_chunk_gives_nothing_up() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn s12_s13_a_chunk_whose_message_comes_twice_is_worked_on_once_and_both_messages_go() {
+    let place = Place::new(4, &[]).await;
+    place.work(false, |job| job.sent_upto == 2).await;
+    let job = place.job().await;
+    let (clock, chunks) = (&*place.ports.clock, &*place.ports.chunks);
+    crate::jobs::window::send_chunks(clock, chunks, &job, &[0, 1, 0])
+        .await
+        .unwrap();
+    assert_eq!(chunks.depth().await.unwrap().visible, 5);
+    let job = place.work_to_the_end().await;
+    assert_eq!((job.state(), job.counters.committed), ("COMPLETED", 2));
+    assert!(place.asked().iter().all(|times| *times == 1), "I8");
+    place.ports.clock.sleep(LEASE * 2).await;
+    assert_eq!(
+        chunks.depth().await.unwrap(),
+        crate::ports::queue::Depth::default()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn s14_a_job_that_is_done_is_told_of_often_and_ends_once_also_after_a_retry() {
+    let place = Place::new(4, &[1]).await;
+    let tell = async || {
+        for _ in 0..5 {
+            let (clock, done) = (&*place.ports.clock, &*place.ports.done);
+            crate::ports::send::announce(clock, done, &place.job_id)
+                .await
+                .unwrap();
+        }
+    };
+    tell().await;
+    let first = place.work_to_the_end().await;
+    tell().await;
+    place.work(true, JobRecord::is_over).await;
+    assert_eq!(place.job().await, first);
+    place.heal();
+    place.retry().await;
+    tell().await;
+    let second = place.work_to_the_end().await;
+    assert_eq!(
+        (second.state(), second.finisher_epoch),
+        ("COMPLETED", first.finisher_epoch + 1)
+    );
+    tell().await;
+    place.work(true, JobRecord::is_over).await;
+    assert_eq!(place.job().await, second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s19_s20_a_message_of_unknown_shape_is_set_aside_with_its_body_and_its_mates_are_done() {
+    let place = Place::new(4, &[]).await;
+    place.work(false, |job| job.sent_upto == 2).await;
+    let body = r#"{"job":"job-1","generation":0,"chunk":"seven"}"#.to_string();
+    let (clock, chunks) = (&*place.ports.clock, &*place.ports.chunks);
+    send_all(clock, chunks, "job", vec![body.clone()])
+        .await
+        .unwrap();
+    assert_eq!(place.work_to_the_end().await.state(), "COMPLETED");
+    let left = dead::list(&place.ports, &Which::ALL).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(
+        left[0].reason.as_deref(),
+        Some("a chunk message of unknown shape")
+    );
+    let shown = dead::show(&place.ports, &Which::ALL, &left[0].id)
+        .await
+        .unwrap();
+    assert_eq!(shown.body, Some(body));
+}
+
 /// Counts what is asked of dead letters.
 struct Counted {
     inner: Arc<dyn Queue>,

@@ -17,6 +17,8 @@ use crate::core::job::JobRecord;
 
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Looks without a change after which a line is printed all the same.
+const QUIET_LOOKS: u32 = 15;
 /// Given-up chunks that are shown; JSON has more.
 const SHOWN_CHUNKS: usize = 20;
 /// Given-up chunks in JSON.
@@ -99,7 +101,7 @@ async fn watch(
     out: &mut dyn Write,
 ) -> anyhow::Result<JobRecord> {
     let mut pace = Pace::default();
-    let mut last = String::new();
+    let (mut last, mut quiet_looks) = (None, 0);
     while !job.is_over() {
         let status = JobStatus::new(&job);
         let rate = pace.look(ports.clock.monotonic(), status.rows_done);
@@ -113,10 +115,12 @@ async fn watch(
         } else {
             progress(&status, rate)
         };
-        if line != last {
+        let now = (status.state, status.rows_done, status.rows_total);
+        quiet_looks += 1;
+        if last != Some(now) || quiet_looks >= QUIET_LOOKS {
             writeln!(out, "{line}")?;
             out.flush()?;
-            last = line;
+            (last, quiet_looks) = (Some(now), 0);
         }
         ports.clock.sleep(LOOK_EVERY).await;
         job = find::job(ports, job.job_id.as_str()).await?;
@@ -149,7 +153,7 @@ fn done_of(status: &JobStatus) -> String {
 }
 
 fn show(status: &JobStatus, chunks: &[Quarantined], out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut line = |name: &str, value: String| writeln!(out, "{name:<14}{value}");
+    let mut line = |name: &str, value: String| writeln!(out, "{name:<16}{value}");
     line("job", status.job_id.clone())?;
     line("state", status.state.to_string())?;
     if let Some(reason) = &status.reason {

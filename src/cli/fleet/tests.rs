@@ -63,10 +63,10 @@ async fn s26_a_job_is_listed_looked_at_paused_resumed_and_retried() {
     let (code, status) = said(&place, &format!("status {id}")).await;
     assert_eq!(code, exit::FAILED_ROWS);
     for line in [
-        "state         COMPLETED_WITH_ERRORS",
-        "rows done     4 of 4",
-        "  failed      1",
-        "chunks        2 of 2 committed, 0 given up, 0 parked",
+        "state           COMPLETED_WITH_ERRORS",
+        "rows done       4 of 4",
+        "  failed        1",
+        "chunks          2 of 2 committed, 0 given up, 0 parked",
     ] {
         assert!(status.contains(line), "{line:?} in {status}");
     }
@@ -109,7 +109,7 @@ async fn watching_tells_of_progress_until_the_job_has_ended() {
         lines.starts_with("SPLITTING  0 (still being counted) rows"),
         "{lines}"
     );
-    assert!(lines.contains("\nstate         COMPLETED\n"), "{lines}");
+    assert!(lines.contains("\nstate           COMPLETED\n"), "{lines}");
 }
 
 #[tokio::test(start_paused = true)]
