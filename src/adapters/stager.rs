@@ -138,9 +138,13 @@ impl Stager for BlobStager {
         decoded.unwrap_or_else(|error| {
             Err(PortError::bug(format!("a decoding task died: {error}")))
         })?;
-        match written?.complete(false).await? {
+        match written?.complete(true).await? {
             Put::Written(head) => Ok(head),
-            Put::Exists => Err(PortError::bug("an unconditional put found something there")),
+            // Somebody else staged the same version of the input in the same way: the same bytes, which ranges may refer to
+            // by now.
+            Put::Exists => self.blobs.head(to).await?.ok_or_else(|| {
+                PortError::transient(format!("{to} was there and is gone; it is staged again"))
+            }),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod dead_letters;
 mod finish;
 mod sweep;
+mod unsplit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,9 @@ pub struct Aggregator {
     ports: AggregatorPorts,
     setup: AggregatorSetup,
     told: dead_letters::Told,
+    /// Where splits are asked for; none: whoever makes jobs sees to that.
+    inbox: Option<Arc<dyn Queue>>,
+    unsplit: unsplit::Unsplit,
 }
 
 impl Aggregator {
@@ -76,7 +80,15 @@ impl Aggregator {
             ports,
             setup,
             told: dead_letters::Told::default(),
+            inbox: None,
+            unsplit: unsplit::Unsplit::default(),
         }
+    }
+
+    /// The same, asking again for splits that do not get on.
+    pub fn with_inbox(mut self, inbox: Arc<dyn Queue>) -> Aggregator {
+        self.inbox = Some(inbox);
+        self
     }
 
     /// Has a job go on or end, as far as it can.
@@ -86,7 +98,12 @@ impl Aggregator {
         let Some(job) = retry(clock, Backoff::STORAGE, || ports.ledger.job(job_id)).await? else {
             return Ok(Disposition::Delete);
         };
-        if !job.is_over() && (job.is_done() || job.stopping.is_some()) {
+        if job.is_over() {
+            // Whoever ended it may have died before it tidied up.
+            finish::clean_up(ports, &job).await;
+            return Ok(Disposition::Delete);
+        }
+        if job.is_done() || job.stopping.is_some() {
             return self.finish_if_elected(job_id).await;
         }
         // A tenth at a time: each taking is a write to the job, and as many chunks go into a batch of messages as they can.

@@ -33,19 +33,44 @@ impl Aggregator {
         }
         let ledger = &self.ports.ledger;
         let jobs = retry(&*self.ports.clock, Backoff::STORAGE, || ledger.live_jobs()).await?;
+        let is_lost = self.is_any_lost(&jobs).await;
+        let mut failed = None;
         for job in &jobs {
-            self.sweep_job(job).await?;
+            // One job that cannot be looked at keeps no other from its due.
+            if let Err(error) = self.sweep_job(job, is_lost).await {
+                tracing::warn!(job = %job.job_id, %error, "job not swept; the next sweep tries again");
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
-    async fn sweep_job(&self, job: &JobRecord) -> PortResult<()> {
+    /// Whether the queue counts fewer messages than there are chunks out: a chunk that waits its turn is silent, too, and each
+    /// copy of its message would have to be received and thrown away.
+    async fn is_any_lost(&self, jobs: &[JobRecord]) -> bool {
+        let live = jobs.iter().filter(|job| job.is_live());
+        let out: u64 = live.map(|job| u64::from(job.outstanding_chunks())).sum();
+        if out == 0 {
+            return false;
+        }
+        match self.ports.chunks.depth().await {
+            Ok(depth) => depth.visible + depth.in_flight + depth.delayed < out,
+            // Rather a message too many than a chunk that nobody has.
+            Err(_) => true,
+        }
+    }
+
+    async fn sweep_job(&self, job: &JobRecord, is_lost: bool) -> PortResult<()> {
         let ports = &self.ports;
         let clock = &*ports.clock;
         let job_id = &job.job_id;
         if job.is_done() || job.stopping.is_some() {
             // Through the queue, so that the work has a heartbeat and a permit like any other.
             return announce(clock, &*ports.done, job_id).await;
+        }
+        self.see_to_split(job).await?;
+        if !is_lost {
+            return self.top_up(job_id).await;
         }
         let silent_ms = self.setup.silent.as_millis() as u64;
         let suspects = retry(clock, Backoff::STORAGE, || {

@@ -155,6 +155,8 @@ async fn take(
 ) -> ControlResult<Moved> {
     let mut left: Option<BTreeSet<&String>> = ids.map(|ids| ids.iter().collect());
     let mut moved = Moved::default();
+    // What comes after this is not meant by "all": what is sent back and cannot be read comes again at once.
+    let began_ms = ports.clock.now_ms();
     for which in queues {
         let Some(dead) = ports.queue(*which).dead_letters() else {
             continue;
@@ -173,7 +175,7 @@ async fn take(
                 for letter in letters {
                     let is_meant = match &mut left {
                         Some(left) => left.remove(&letter.message_id),
-                        None => true,
+                        None => letter.sent_ms <= began_ms,
                     };
                     if !is_meant {
                         others.push(letter);

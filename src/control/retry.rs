@@ -8,6 +8,7 @@ use crate::core::ids::{ChunkNo, Generation};
 use crate::core::job::{JobRecord, NewGeneration, Phase};
 use crate::core::messages::{SplitMessage, encode};
 use crate::core::transitions::generation::published_name;
+use crate::inbox::UNKNOWN;
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::send::{announce, send_all};
 
@@ -38,7 +39,13 @@ pub enum Retried {
 }
 
 /// Begins the next generation of a job that has ended. Killed halfway, it is said again: it goes on where it was.
-pub async fn retry_job(ports: &ControlPorts, job: &JobRecord) -> ControlResult<Retried> {
+///
+/// Where the files of committed chunks are gone, all their rows have to be asked for anew; that is refused unless `may_redo`.
+pub async fn retry_job(
+    ports: &ControlPorts,
+    job: &JobRecord,
+    may_redo: bool,
+) -> ControlResult<Retried> {
     let clock = &*ports.clock;
     if !job.is_over() {
         if job.generation == 0 {
@@ -54,7 +61,21 @@ pub async fn retry_job(ports: &ControlPorts, job: &JobRecord) -> ControlResult<R
             generation: job.generation,
         });
     }
+    if job.spec.prompt_version == UNKNOWN {
+        return Err(ControlError::Refused(format!(
+            "job {} was refused when it arrived, and no row of it can be asked for: mend what its reason names, and upload or              submit it again",
+            job.job_id
+        )));
+    }
     let lost = lost_chunks(ports, job).await?;
+    if !lost.is_empty() && !may_redo {
+        return Err(ControlError::Refused(format!(
+            "the files of {} chunks of job {} are gone, so that all their rows would be asked for anew, and paid for where \
+             their answers are no longer kept: put the files back, or say --yes",
+            lost.len(),
+            job.job_id
+        )));
+    }
     let begun = retry(clock, Backoff::STORAGE, || {
         ports
             .ledger

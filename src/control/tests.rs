@@ -289,7 +289,9 @@ impl Place {
     }
 
     pub(crate) async fn retry(&self) -> Retried {
-        retry_job(&self.ports, &self.job().await).await.unwrap()
+        retry_job(&self.ports, &self.job().await, true)
+            .await
+            .unwrap()
     }
 
     async fn read(&self, name: &str) -> Option<Vec<u8>> {

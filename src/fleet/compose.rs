@@ -25,6 +25,8 @@ const POLL_WAIT: Duration = Duration::from_secs(20);
 const SPLITS_IN_HAND: usize = 4;
 /// Announcements in hand at once: a job whose outputs are being written keeps no other waiting.
 const ANNOUNCEMENTS_IN_HAND: usize = 10;
+/// Trouble brings a message back after up to this: an outage of hours is no reason for a dead letter (100 receives, S16).
+const BACKOFF_MOST: Duration = Duration::from_secs(600);
 /// What a sweep may go on for in a drain. Cut, the next one goes on.
 const SWEEP_GRACE: Duration = Duration::from_secs(20);
 
@@ -147,7 +149,8 @@ impl Composition<'_> {
     }
 
     fn aggregator(&self, ports: &RolePorts, setup: &RoleSetup, watch: &Watch) -> Running {
-        let aggregator = ports.aggregator(setup);
+        let inbox = self.fleet.inbox.clone();
+        let aggregator = Arc::new(ports.aggregator(setup).with_inbox(inbox));
         let (service, in_hand) = (Service::Aggregator, ANNOUNCEMENTS_IN_HAND);
         let sweeper = aggregator.clone();
         let (clock, shutdown) = (self.clock.clone(), self.shutdown.clone());
@@ -184,7 +187,7 @@ impl Composition<'_> {
             poll_wait: POLL_WAIT.min(drain_budget / 2),
             poll_margin: Duration::from_secs(10),
             backoff_first: Duration::from_millis(500),
-            backoff_most: Duration::from_secs(30),
+            backoff_most: BACKOFF_MOST,
             drain_budget,
             give_up_after: None,
         };

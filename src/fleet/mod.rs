@@ -7,6 +7,8 @@ pub mod roles;
 pub mod service;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_fairness;
 
 use std::sync::Arc;
 
@@ -100,7 +102,7 @@ impl Fleet {
             opened.map_err(|error| Trouble::of(variable, error))
         };
         let open_inbox = async {
-            match services.contains(&Service::Splitter) {
+            match services.iter().any(|service| *service != Service::Worker) {
                 true => open("ANNEXA_INBOX_QUEUE_URL", &config.inbox_queue_url).await,
                 false => Ok(Arc::new(ClosedQueue("inbox")) as Arc<dyn Queue>),
             }

@@ -84,7 +84,7 @@ impl RolePorts {
     }
 
     /// An aggregator.
-    pub fn aggregator(&self, setup: &RoleSetup) -> Arc<Aggregator> {
+    pub fn aggregator(&self, setup: &RoleSetup) -> Aggregator {
         let ports = AggregatorPorts {
             clock: self.clock.clone(),
             ledger: self.ledger.clone(),
@@ -101,6 +101,6 @@ impl RolePorts {
             sweep_every: setup.sweep_every,
             silent: setup.lease * 2,
         };
-        Arc::new(Aggregator::new(ports, setup))
+        Aggregator::new(ports, setup)
     }
 }

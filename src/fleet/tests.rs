@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::roles::{RolePorts, RoleSetup};
-use crate::adapters::embedded::EmbeddedLedger;
+use crate::adapters::embedded::{EmbeddedLedger, Store};
 use crate::adapters::memory::answers::MemoryAnswers;
 use crate::adapters::memory::blobs::MemoryBlobs;
 use crate::adapters::memory::chaos::Chaos;
@@ -15,9 +15,9 @@ use crate::adapters::memory::ledger::MemoryStore;
 use crate::adapters::memory::model::{MemoryModel, OneModel, PaidLog};
 use crate::adapters::memory::queue::{MemoryQueue, QueueSetup};
 use crate::consumer::{Consumer, DrainReport, Handler, Setup, Watch};
-use crate::core::chunk::{ChunkLimits, ChunkRecord, ChunkStatus};
+use crate::core::chunk::{ChunkLimits, ChunkRecord, ChunkStatus, ClaimOutcome};
 use crate::core::identity;
-use crate::core::ids::JobId;
+use crate::core::ids::{ChunkKey, JobId};
 use crate::core::messages::{SplitMessage, encode};
 use crate::core::problem::ProblemType;
 use crate::core::spec::{BlobRef, JobSpec};
@@ -55,6 +55,7 @@ impl Model for Late {
 struct Place {
     clock: Arc<SimClock>,
     chaos: Arc<Chaos>,
+    store: Arc<MemoryStore>,
     ledger: Arc<dyn Ledger>,
     blobs: Arc<dyn Blobs>,
     answers: Arc<MemoryAnswers>,
@@ -95,8 +96,9 @@ impl Place {
         }))
         .unwrap();
         let job_id = identity::job_id(&spec);
+        let store = Arc::new(MemoryStore::default());
         let ledger: Arc<dyn Ledger> = Arc::new(EmbeddedLedger::new(
-            Arc::new(MemoryStore::default()),
+            store.clone(),
             shared.clone(),
             ChunkLimits::default(),
         ));
@@ -117,6 +119,7 @@ impl Place {
             paid: PaidLog::default(),
             clock,
             chaos,
+            store,
             ledger,
             job_id: job_id.clone(),
         };
@@ -200,6 +203,24 @@ impl Place {
         (report, took.saturating_sub(Duration::from_secs(seconds)))
     }
 
+    /// Gives the chunk to somebody else, as if its claim had run out unseen (a worker that stood still).
+    async fn steal(&self) {
+        let key = ChunkKey {
+            job_id: self.job_id.clone(),
+            generation: 0,
+            chunk: 0,
+        };
+        let stolen = key.clone();
+        let expire = self.store.transact(Box::new(move |tx| {
+            let mut chunk = tx.chunk(&stolen)?.expect("it is stored");
+            chunk.lease.as_mut().expect("it is held").until_ms = 0;
+            tx.put_chunk(&stolen, &chunk)
+        }));
+        expire.await.unwrap();
+        let claimed = self.ledger.claim_chunk(&key, "other", 600_000).await;
+        assert!(matches!(claimed, Ok(ClaimOutcome::Granted(_))));
+    }
+
     async fn chunk(&self) -> ChunkRecord {
         let mut chunks = self.ledger.chunks(&self.job_id, 0, 10).await.unwrap();
         assert_eq!(chunks.len(), 1);
@@ -266,4 +287,73 @@ async fn s21_calls_that_outlast_the_drain_are_cut_booked_as_lost_and_their_chunk
     assert_eq!(chunk.failed_attempts, 0, "S16: a stop is no failure");
     assert_eq!(chunk.lost_calls, u64::from(CALLS_IN_FLIGHT), "I8");
     assert_eq!(place.chunks.depth().await.unwrap().visible, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_a_worker_whose_claim_is_lost_stops_and_touches_neither_chunk_nor_message() {
+    let place = Place::new().await;
+    let steal = async {
+        place.clock.sleep(Duration::from_secs(15)).await;
+        place.steal().await;
+    };
+    // Its last calls would start after the renewal that tells of the loss.
+    let work = place.work(Duration::from_secs(30), 90, Watch::default());
+    let ((report, _), ()) = tokio::join!(work, steal);
+    assert_eq!(report.abandoned, 0);
+    let chunk = place.chunk().await;
+    assert_eq!(chunk.status, ChunkStatus::Open, "no commit");
+    assert_eq!(chunk.lease.expect("it is held").owner, "other");
+    assert_eq!(chunk.epoch, 2);
+    let depth = place.chunks.depth().await.unwrap();
+    assert_eq!(
+        (depth.visible, depth.in_flight),
+        (0, 1),
+        "no delete, and no change of visibility"
+    );
+    assert!(place.paid().len() < ROWS, "the work was cancelled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_s14_a_job_whose_split_message_is_lost_is_asked_for_again_and_given_up_in_the_end() {
+    let place = Place::new().await;
+    let mut spec = place.ledger.job(&place.job_id).await.unwrap().unwrap().spec;
+    // Another job, of which nobody was told.
+    spec.batch_size += 1;
+    spec.output_prefix = "other/".to_string();
+    let job_id = identity::job_id(&spec);
+    place.ledger.create_job(&job_id, &spec).await.unwrap();
+    let setup = QueueSetup {
+        visibility: Duration::from_secs(120),
+        max_receives: 100,
+    };
+    let shared: Arc<dyn Clock> = place.clock.clone();
+    let inbox: Arc<dyn Queue> = Arc::new(MemoryQueue::new(shared, place.chaos.clone(), setup));
+    let (ports, _handle) = place.ports(Duration::ZERO);
+    let aggregator = ports
+        .aggregator(&setup_of_roles())
+        .with_inbox(inbox.clone());
+    aggregator.sweep().await.unwrap();
+    assert_eq!(
+        inbox.depth().await.unwrap().visible,
+        0,
+        "it may be on its way"
+    );
+    place.clock.sleep(super::roles::LEASE * 2).await;
+    aggregator.sweep().await.unwrap();
+    let mut asked = inbox.receive(10, Duration::ZERO).await.unwrap();
+    let body = asked.pop().expect("one message").body;
+    assert_eq!(
+        serde_json::from_str::<SplitMessage>(&body)
+            .unwrap()
+            .split_job,
+        job_id
+    );
+
+    // Whoever splits it dies of it, each time.
+    for _ in 0..40 {
+        place.clock.sleep(super::roles::LEASE * 2).await;
+        aggregator.sweep().await.unwrap();
+    }
+    let job = place.ledger.job(&job_id).await.unwrap().unwrap();
+    assert!(job.stopping.is_some(), "a job always ends");
 }

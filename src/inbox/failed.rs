@@ -10,7 +10,7 @@ use crate::core::spec::JobSpec;
 use crate::terms::TermTable;
 
 /// What a spec says of something that was never found out.
-const UNKNOWN: &str = "unknown";
+pub const UNKNOWN: &str = "unknown";
 /// The longest reason, in characters: it stands in the ledger and in summaries.
 const MAX_REASON_CHARS: usize = 4_000;
 

@@ -26,6 +26,7 @@ mod terms;
 
 pub use arrival::{Arrival, Ignored, ObjectEvent};
 pub use counts::{Counts, CountsNow};
+pub use failed::UNKNOWN;
 pub use intake::{Intake, IntakePorts};
 pub use key::form_decoded;
 pub use place::{InboxPlace, Kind, kind_of};

@@ -41,6 +41,17 @@ pub use setup::{Demand, LaneSetup, LaneSnapshot};
 pub use share::Say;
 use state::{LaneState, Ticket, Turn};
 
+/// Calls of one kind (a job's) that wait for a lane. Lines take turns, however many calls wait in them.
+#[derive(Debug)]
+pub struct Line(tokio::sync::Semaphore);
+
+impl Line {
+    /// A line with so many turns where others have one.
+    pub fn new(turns: u32) -> Line {
+        Line(tokio::sync::Semaphore::new(turns.max(1) as usize))
+    }
+}
+
 /// The limiter of one lane; share it in an `Arc`.
 pub struct Lane {
     clock: Arc<dyn Clock>,
@@ -76,6 +87,19 @@ impl Lane {
     pub async fn start(&self, demand: Demand) -> Start<'_> {
         let _waiting = Waiting::new(&self.waiting);
         self.look();
+        self.start_in_order(demand).await
+    }
+
+    /// As [`Lane::start`], from a line of its own: of each such line only the first calls, one for each of its turns, stand
+    /// in the lane's.
+    pub async fn start_in<'l>(&'l self, line: &Line, demand: Demand) -> Start<'l> {
+        let _waiting = Waiting::new(&self.waiting);
+        self.look();
+        let _turn = line.0.acquire().await.expect("it is never closed");
+        self.start_in_order(demand).await
+    }
+
+    async fn start_in_order(&self, demand: Demand) -> Start<'_> {
         let _line = self.line.lock().await;
         let _head = self.head.lock().await;
         self.start_at_head(demand).await

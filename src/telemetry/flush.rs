@@ -113,7 +113,8 @@ impl Flusher {
         let _ = writeln!(out, "{text}").and_then(|()| out.flush());
     }
 
-    /// Messages that wait for each that is in hand here. Asked only while there is work: an idle service asks nobody.
+    /// Messages that wait, for each process that works on the queue: so many as have what this one has in hand, of all that is
+    /// in hand. Asked only while there is work: an idle service asks nobody.
     async fn backlog(&self) -> f64 {
         let in_hand = self.metrics.in_hand();
         let received = self.metrics.get(Count::Received);
@@ -129,7 +130,10 @@ impl Flusher {
             depth = self.queue.depth() => depth,
             () = self.clock.sleep(DEPTH_WAIT) => return 0.0,
         };
-        depth.map_or(0.0, |depth| depth.visible as f64 / in_hand.max(1) as f64)
+        depth.map_or(0.0, |depth| {
+            let processes = depth.in_flight as f64 / in_hand.max(1) as f64;
+            depth.visible as f64 / processes.max(1.0)
+        })
     }
 
     fn measure(&self, before: &mut Before, backlog: f64) -> Vec<Metric> {

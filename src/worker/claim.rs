@@ -105,6 +105,7 @@ impl Worker {
                 })
                 .await;
                 if let Err(error) = paused {
+                    self.give_back(claim, &Release::Interrupted).await;
                     return Disposition::Trouble(error);
                 }
                 let parked = retry(&*self.ports.clock, Backoff::STORAGE, || {

@@ -16,7 +16,7 @@ use crate::core::plan::Plan;
 use crate::core::spec::{JobSpec, Limits};
 use crate::jobs::terms;
 use crate::pacing::Pacer;
-use crate::pacing::lane::{Lane, LaneSetup};
+use crate::pacing::lane::{Lane, LaneSetup, Line};
 use crate::pacing::quota::QuotaSetup;
 use crate::ports::Model;
 use crate::ports::error::{PortError, PortResult};
@@ -35,6 +35,12 @@ const KEPT_JOBS: usize = 64;
 /// A job's limits are read again after so long, when a call is made.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
+/// A job of so much input is a small one.
+const SMALL_JOB_BYTES: u64 = 1 << 20;
+/// Calls of a small job that start for each one of a large job that the same worker is at: somebody waits for the small one.
+/// A small job's few chunks are with few workers, and it has no more of the lane than these have.
+const TURNS_OF_SMALL_JOB: u32 = 3;
+
 /// A job, ready to be worked on.
 pub(super) struct JobContext {
     pub(super) job_id: JobId,
@@ -52,10 +58,19 @@ pub(super) struct JobContext {
     pub(super) calls: CallPermits,
     /// What the service's quota is shared through; none: there is no service.
     pub(super) lane: Option<Arc<Lane>>,
+    /// Where this job's calls wait for the lane, so that a large job keeps a small one waiting for few calls and not for all.
+    pub(super) line: Line,
     /// What calls take.
     pub(super) tokens: TokenBook,
     limits: Mutex<Known>,
     pace_changed: Notify,
+}
+
+fn turns(plan: &Plan) -> u32 {
+    match plan.source_bytes <= SMALL_JOB_BYTES {
+        true => TURNS_OF_SMALL_JOB,
+        false => 1,
+    }
 }
 
 /// What was last known of a job's limits.
@@ -80,8 +95,9 @@ impl JobContext {
         self.limits.lock().expect("no panic while held").limits
     }
 
-    /// Returns when the job's own rate lets the next call start: the present one, also for who waited by another.
-    pub(super) async fn paced(&self) {
+    /// Returns when the job's own limits let the next call, of so many tokens, start: the present ones, also for who waited by
+    /// others.
+    pub(super) async fn paced(&self, tokens: u64) {
         loop {
             let mut changed = pin!(self.pace_changed.notified());
             changed.as_mut().enable();
@@ -91,7 +107,7 @@ impl JobContext {
             };
             tokio::select! {
                 biased;
-                () = pace.start() => return,
+                () = pace.start(tokens) => return,
                 () = changed => {}
             }
         }
@@ -193,7 +209,7 @@ impl Worker {
         }
         tracing::info!(job = %context.job_id, ?limits, "limits have changed");
         context.calls.set(limits.max_workers);
-        if before.rate_limit != limits.rate_limit {
+        if told_of_job(&before) != told_of_job(&limits) {
             known.pace = Arc::new(self.pace(&context.job_id, &limits));
             context.pace_changed.notify_waiters();
         }
@@ -206,15 +222,17 @@ impl Worker {
         }
     }
 
-    /// A job's `rate_limit`: of the process, or of the fleet.
+    /// A job's own limits: `rate_limit` in one process, with its tokens and requests a minute in a fleet.
     fn pace(&self, job_id: &JobId, limits: &Limits) -> JobPace {
+        if self.setup.shared_lanes.is_none() {
+            return match limits.rate_limit {
+                None => JobPace::Free,
+                rate => JobPace::Own(Pacer::new(self.ports.clock.clone(), rate)),
+            };
+        }
         let Some(rates) = told_of_job(limits) else {
             return JobPace::Free;
         };
-        if self.setup.shared_lanes.is_none() {
-            let pacer = Pacer::new(self.ports.clock.clone(), limits.rate_limit);
-            return JobPace::Own(pacer);
-        }
         let setup = LaneSetup {
             is_even: true,
             ..LaneSetup::default().shared()
@@ -278,6 +296,7 @@ impl Worker {
             columns: ResultColumns::new(&plan.layout.columns, spec.problem_type),
             calls: CallPermits::new(limits.max_workers),
             lane,
+            line: Line::new(turns(&plan)),
             tokens,
             terms,
             model,

@@ -109,13 +109,14 @@ impl Lanes {
     }
 }
 
-/// What of a lane's quota is told by the fleet's owner and by a job.
+/// What is told of a lane's quota: by the fleet's owner where lanes are shared, since a job's own limits are the job's and
+/// nobody else's; by the job where there is but one process.
 pub(super) fn told(shared: Option<&SharedLanes>, limits: &Limits) -> Rates {
     let of_job = Rates {
         tokens: limits.tokens_per_minute.map(|told| told as f64),
         requests: limits.requests_per_minute.map(|told| told as f64),
     };
-    shared.map_or(of_job, |shared| shared.told.min(of_job))
+    shared.map_or(of_job, |shared| shared.told)
 }
 
 /// The name of a job's own lane.
@@ -123,29 +124,35 @@ pub(super) fn name_of_job(job_id: &JobId) -> String {
     format!("job/{job_id}")
 }
 
-/// A job's rate as a lane has it: requests a minute.
+/// A job's own limits as a lane has them; none: it has none.
 pub(super) fn told_of_job(limits: &Limits) -> Option<Rates> {
     let rate = limits
         .rate_limit
         .filter(|rate| rate.is_finite() && *rate > 0.0);
-    rate.map(|rate| Rates {
+    let told = Rates {
+        tokens: limits.tokens_per_minute.map(|told| told as f64),
+        requests: limits.requests_per_minute.map(|told| told as f64),
+    };
+    let rates = told.min(Rates {
         tokens: None,
-        requests: Some(60.0 * rate),
-    })
+        requests: rate.map(|rate| 60.0 * rate),
+    });
+    (rates != Rates::default()).then_some(rates)
 }
 
 impl JobPace {
-    /// Returns when the next call may start.
-    pub(super) async fn start(&self) {
+    /// Returns when the next call, which is predicted to settle at so many tokens, may start.
+    pub(super) async fn start(&self, tokens: u64) {
         match self {
             JobPace::Free => {}
             JobPace::Own(pacer) => pacer.start().await,
             JobPace::Shared(lane) => {
-                let one = Demand {
-                    reserved_tokens: 1,
-                    expected_tokens: 1,
+                // At its prediction: what it really takes is the lane's affair that all jobs share.
+                let demand = Demand {
+                    reserved_tokens: tokens,
+                    expected_tokens: tokens,
                 };
-                lane.start(one).await.settled(1);
+                lane.start(demand).await.settled(tokens);
             }
         }
     }

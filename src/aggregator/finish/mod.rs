@@ -2,6 +2,7 @@
 //! too come from the ledger), so that whoever is elected, however often, writes the same bytes (I6).
 
 mod before;
+mod input;
 mod merge;
 
 use crate::core::identity::sha256_hex;
@@ -54,20 +55,11 @@ pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> P
     summary_json.push(b'\n');
     outputs.push(put(ports, job, "summary.json", &summary_json).await?);
     outputs.push(put(ports, job, "report.html", html::render(&summary).as_bytes()).await?);
-    let input_sha256 = job
-        .spec
-        .input_version
-        .strip_prefix("sha256:")
-        .unwrap_or_default();
     let manifest = Manifest {
         schema_version: 1,
         job_id: job.job_id.to_string(),
         status: summary.status,
-        input: ManifestEntry {
-            name: job.spec.input_key.clone(),
-            bytes: input_bytes(ports, job).await,
-            sha256: input_sha256.to_string(),
-        },
+        input: input::entry(ports, job).await?,
         input_version: job.spec.input_version.clone(),
         outputs,
         chunks: merged.chunks,
@@ -76,17 +68,6 @@ pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> P
     manifest_json.push(b'\n');
     put(ports, job, "manifest.json", &manifest_json).await?;
     before::remove_outdated(ports, job).await
-}
-
-/// Length of the input; 0 where it is gone (then the job says so elsewhere).
-async fn input_bytes(ports: &AggregatorPorts, job: &JobRecord) -> u64 {
-    match &job.plan {
-        Some(plan) if plan.staged_from.is_none() => plan.source_bytes,
-        _ => match ports.blobs.head(&job.spec.input()).await {
-            Ok(Some(head)) => head.bytes,
-            _ => 0,
-        },
-    }
 }
 
 async fn put(

@@ -20,6 +20,9 @@ pub struct RetryArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a comment here would be the command's help")]
     pub job: JobArgs,
+    /// Also where files of committed chunks are gone, so that all their rows are asked for anew
+    #[arg(long)]
+    pub yes: bool,
 }
 
 pub(super) async fn run(
@@ -29,7 +32,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<u8> {
     let job = find::job(ports, &args.job.job).await?;
     let id = &job.job_id;
-    match retry_job(ports, &job).await? {
+    match retry_job(ports, &job, args.yes).await? {
         Retried::NothingToDo => {
             writeln!(
                 out,

@@ -119,7 +119,7 @@ impl Run {
         };
         let splitter = ports.splitter(&setup);
         let worker = ports.worker(&setup);
-        let aggregator = ports.aggregator(&setup);
+        let aggregator = Arc::new(ports.aggregator(&setup));
         let spec = &prepared.spec;
         let in_hand = chunks_in_hand(spec.max_workers, spec.batch_size, spec.chunk_rows);
         let consumers = vec![

@@ -43,7 +43,7 @@ fn commit_of(claim: &Claim) -> Commit {
 }
 
 #[test]
-fn i3_an_older_epoch_writes_nothing() {
+fn i3_s9_an_older_epoch_writes_nothing() {
     let (mut job, mut chunk, limits) = fixture();
     let zombie = granted(claim(&mut job, &mut chunk, "a", 0, LEASE_MS, &limits));
     assert_eq!(
@@ -97,7 +97,7 @@ fn s11_a_claim_whose_answer_was_lost_is_found_again() {
 }
 
 #[test]
-fn i2_a_chunk_is_committed_once_and_the_same_commit_may_be_said_again() {
+fn i2_s10_a_chunk_is_committed_once_and_the_same_commit_may_be_said_again() {
     let (mut job, mut chunk, limits) = fixture();
     let first = granted(claim(&mut job, &mut chunk, "a", 0, LEASE_MS, &limits));
     for _ in 0..2 {

@@ -13,7 +13,7 @@ use crate::ports::model::Request;
 use crate::ports::retry::{Backoff, retry, retry_unless_unknown};
 
 /// Answers between two words to the ledger that a chunk gets on.
-const GETS_ON_EVERY: u64 = 16;
+const GETS_ON_EVERY: u64 = 32;
 
 /// Places in the ledger's books that a chunk's calls hand on to each other: so many calls may be in flight, whichever they
 /// are. Saves two writes a call; and who needs new ones at the same time takes them in one word.

@@ -23,6 +23,9 @@ const NOTHING_GETS_THROUGH: Duration = Duration::from_secs(600);
 /// When the service parks a lane, no worker of the fleet starts a call in it for so long; the job is paused besides.
 const PARKED_PAUSE: Duration = Duration::from_secs(60);
 
+/// What is set aside for calls in flight comes back when they end: in less than this, unless their worker died.
+const MOST_WAIT_FOR_MONEY: Duration = Duration::from_secs(300);
+
 /// How a call ended.
 pub(super) enum End {
     /// Something came back; its use is booked on the items.
@@ -67,6 +70,7 @@ impl Worker {
         // One booking serves all tries of the call, so that a chunk that is only throttled does not look as if it got on.
         let mut booking = Booking::default();
         let mut was_throttled = false;
+        let mut out_of_money = None;
         loop {
             if asking.halt.is_halted() || self.ports.shutdown.is_draining() {
                 self.unbook(asking, &mut booking).await?;
@@ -74,7 +78,16 @@ impl Worker {
             }
             // Before it stands in a line: who waits for money keeps nobody else waiting.
             if info.is_paid && !self.reserve(asking, &mut booking, &request).await? {
-                let pause = Duration::from_millis(self.ports.clock.random() % 500);
+                let now = self.ports.clock.monotonic();
+                let since = *out_of_money.get_or_insert(now);
+                if now.saturating_sub(since) >= MOST_WAIT_FOR_MONEY {
+                    // Whoever holds the rest may be dead, and its chunk wait for a hand that waits here.
+                    return Err(PortError::new(
+                        ErrorClass::CostCap,
+                        "what is left of the cost cap has been set aside for other calls for minutes, and none of it came back",
+                    ));
+                }
+                let pause = Duration::from_millis(self.ports.clock.random() % 2_000);
                 self.pause(asking, pause).await;
                 continue;
             }
@@ -235,7 +248,11 @@ impl Worker {
     ) -> Option<Cleared<'w>> {
         let context = asking.context;
         let waiting = async {
-            context.paced().await;
+            let burndown = context.model.info().service.as_ref();
+            let burndown = burndown.map_or(1, |service| service.burndown);
+            context
+                .paced(forecast.message_tokens + forecast.output_tokens * burndown)
+                .await;
             let (Some(lane), Some(service)) = (&context.lane, &context.model.info().service) else {
                 return Cleared {
                     start: None,
@@ -267,7 +284,7 @@ impl Worker {
             };
             let start = match was_throttled {
                 true => lane.start_again(demand).await,
-                false => lane.start(demand).await,
+                false => lane.start_in(&context.line, demand).await,
             };
             Cleared {
                 start: Some(start),

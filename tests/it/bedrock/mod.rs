@@ -2,5 +2,5 @@
 
 mod faults;
 mod limits;
-mod place;
+pub mod place;
 mod whole;

@@ -25,6 +25,10 @@ fn s1_an_idle_fleet_writes_nothing_and_polls_once_in_twenty_seconds() {
         let ran = service.end();
         assert_eq!(ran.code, 0, "{}", ran.err);
     }
+    assert!(
+        seen.iter().all(|exchange| exchange.status < 400),
+        "nothing is refused"
+    );
     let writes = [
         "PutItem",
         "UpdateItem",

@@ -126,16 +126,6 @@ impl FleetPlace {
         Running::start_program(&self.place, program)
     }
 
-    /// Runs a command of `annexa` against this fleet to its end.
-    pub fn annexa(&self, args: &[&str]) -> crate::cli::harness::Ran {
-        let variables: Vec<(&str, &str)> = self
-            .env
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        self.place.annexa_with(&variables, args)
-    }
-
     fn bucket(&self, which: &str) -> &str {
         &self.env[which]
     }

@@ -5,10 +5,10 @@ use std::process::Command;
 use crate::cli::harness::{HANG, Place, Ran, Results};
 use crate::fleet::place::python;
 
-const ROWS: usize = 1_000;
+pub const ROWS: usize = 1_000;
 
-/// Real reports of the corpus that comes with the program.
-fn reports() -> Vec<u8> {
+/// Real reports of the corpus that comes with the program; `text` makes what is sent of a report's number and text.
+pub fn reports(text: impl Fn(usize, &str) -> String) -> Vec<u8> {
     let packed = concat!(env!("CARGO_MANIFEST_DIR"), "/data/corpus/reports.csv.zst");
     let plain = zstd::decode_all(&std::fs::read(packed).unwrap()[..]).unwrap();
     let mut reader = csv::Reader::from_reader(&plain[..]);
@@ -16,10 +16,10 @@ fn reports() -> Vec<u8> {
     writer
         .write_record(["id", "mdr_text", "event_type"])
         .unwrap();
-    for record in reader.records().take(ROWS) {
+    for (number, record) in reader.records().take(ROWS).enumerate() {
         let record = record.unwrap();
         writer
-            .write_record([&record[0], &record[1], &record[4]])
+            .write_record([&record[0], &text(number, &record[1]), &record[4]])
             .unwrap();
     }
     writer.into_inner().unwrap()
@@ -28,7 +28,7 @@ fn reports() -> Vec<u8> {
 #[test]
 fn the_walk_goes_from_nothing_to_a_summary_with_a_thousand_reports() {
     let place = Place::new();
-    let input = reports();
+    let input = reports(|_, text| text.to_string());
     place.write("reports.csv", &input);
     let binaries = assert_cmd::cargo::cargo_bin!("annexa");
     let mut walk = Command::new(python());

@@ -237,7 +237,7 @@ async fn retry(
                 .await
                 .unwrap()
                 .unwrap();
-            match retry_job(&ports, &job).await {
+            match retry_job(&ports, &job, true).await {
                 Ok(Retried::Begun { .. }) => {
                     world.chaos.saw("retried");
                     return true;

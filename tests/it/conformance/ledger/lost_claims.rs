@@ -41,7 +41,7 @@ async fn everything_is_refused(desk: &Desk, lost: &Claim, commit: CommitOutcome,
     assert_eq!(after, before, "{why}");
 }
 
-async fn i3_an_older_epoch_writes_nothing(fixture: &dyn LedgerFixture) {
+async fn i3_s9_an_older_epoch_writes_nothing(fixture: &dyn LedgerFixture) {
     let desk = Desk::running(fixture, "older epoch", 2).await;
     let lost = desk.claim(0, "w1").await;
     desk.ledger.calls_intended(&lost, 2).await.unwrap();
@@ -136,7 +136,7 @@ async fn i3_a_claim_of_another_chunk_or_generation_writes_nothing(fixture: &dyn 
 }
 
 every_ledger! { conform [
-    i3_an_older_epoch_writes_nothing,
+    i3_s9_an_older_epoch_writes_nothing,
     i3_a_claim_that_was_given_back_writes_nothing,
     i3_a_parked_claim_writes_nothing,
     i3_a_quarantined_claim_writes_nothing,
