@@ -245,6 +245,7 @@ fn spec(input: BlobRef, input_version: String, shared: &Shared) -> JobSpec {
         max_cost_usd: None,
         imdrf_bucket: None,
         imdrf_key: None,
+        imdrf_version: None,
         terms_sha256: shared.terms.sha256_hex(),
         prompt_version: info.prompt_version.clone(),
         chunk_rows: defaults::CHUNK_ROWS,

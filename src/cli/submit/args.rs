@@ -59,7 +59,7 @@ pub struct SubmitArgs {
     /// Your own table of terms, as s3://BUCKET/KEY
     #[arg(long, value_name = "S3")]
     pub terms: Option<String>,
-    /// Where results go, as s3://BUCKET/PREFIX/ [default: results/<job id>/ in the output bucket]
+    /// Where results go, as s3://BUCKET/PREFIX/ [default: results/JOB_ID/ in the output bucket]
     #[arg(long, value_name = "S3")]
     pub output: Option<String>,
     /// Bucket that a file is uploaded to [default: the output bucket]
