@@ -12,7 +12,7 @@ import sys
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionError as NoConnection
 
 VISIBILITY_S = 120
 RETENTION_S = 7 * 24 * 3600
@@ -140,6 +140,8 @@ def bootstrap(
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": region,
+        # boto3 reads this one.
+        "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "ANNEXA_INBOX_BUCKET": inbox,
@@ -160,9 +162,12 @@ def main():
     parser.add_argument("--max-receives", type=int, default=MAX_RECEIVES, help="receives before a message is a dead letter")
     parser.add_argument("--visibility-s", type=int, default=VISIBILITY_S, help="how long a received message is hidden")
     args = parser.parse_args()
-    made = bootstrap(
-        args.endpoint_url, args.region, args.name, not args.no_versioning, args.max_receives, args.visibility_s
-    )
+    try:
+        made = bootstrap(
+            args.endpoint_url, args.region, args.name, not args.no_versioning, args.max_receives, args.visibility_s
+        )
+    except NoConnection:
+        sys.exit(f"bootstrap: nothing answers at {args.endpoint_url}: start localstack/emulator.py --port N there first")
     for name, value in made.items():
         print(f"{name}={value}")
 

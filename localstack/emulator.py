@@ -2,7 +2,7 @@
 """A stand-in for S3, SQS and DynamoDB on this machine: installed once, on a free loopback port, gone with who asked.
 
     localstack/emulator.py                    serves, says its address in one line, ends when standard input does
-    localstack/emulator.py --port 4566        the same on a port of your choice
+    localstack/emulator.py --port 4566        serves on a port of your choice until a signal comes
     localstack/emulator.py --run COMMAND...   serves while COMMAND runs, with ANNEXA_TEST_ENDPOINT set to the address
     localstack/emulator.py --install          only installs
 
@@ -68,11 +68,17 @@ def say_when_ready(address):
 
 
 def serve(port):
-    """Serves until the process ends. The socket is bound here, so that nobody else can take the port in between."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Serves until the process ends: with standard input where the port is ours to choose (0), by a signal else.
+
+    The socket is bound here, so that nobody else can take the port in between.
+    """
+    port_is_free = port == "0"
+    if port_is_free:
+        # Whoever started it decides.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", port))
+    sock.bind(("127.0.0.1", int(port)))
     sock.listen(512)
     port = sock.getsockname()[1]
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -92,7 +98,8 @@ def serve(port):
     config.backlog = 512
     config.keep_alive_timeout = 75
     config.loglevel = os.environ["LOG_LEVEL"]
-    threading.Thread(target=end_with_standard_input, daemon=True).start()
+    if port_is_free:
+        threading.Thread(target=end_with_standard_input, daemon=True).start()
     threading.Thread(target=say_when_ready, args=(f"http://127.0.0.1:{port}",), daemon=True).start()
     asyncio.run(hypercorn_serve(app, config))
 
@@ -120,7 +127,7 @@ def run(command):
 def main(arguments):
     match arguments:
         case ["--serve", port]:
-            serve(int(port))
+            serve(port)
         case ["--install"]:
             install()
         case ["--run", *command] if command:

@@ -172,7 +172,7 @@ def download(s3, bucket, prefix, out):
 def show(summary, out):
     print(f"\n{summary['job_id']}: {summary['status']}")
     outcomes = ", ".join(f"{count} {kind}" for kind, count in summary["outcomes"].items() if count)
-    print(f"  rows      {summary['total_records']} ({outcomes})")
+    print(f"  rows      {summary['total_records']} ({outcomes or 'none'})")
     print(f"  calls     {summary['calls']}, retries {summary['retries']}, throttles {summary['throttles']}")
     print(f"  cost      {summary['total_estimated_cost']} USD at list price (simulated: nothing was paid)")
     if summary.get("reason"):
@@ -186,7 +186,7 @@ def show(summary, out):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="localstack/walk", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="localstack/walk", description="Code a CSV with a fleet on this machine: emulator, simulated Bedrock, five services.")
     examples = HERE.parent / "examples" / "maude_sample.csv"
     parser.add_argument("file", nargs="?", type=Path, default=examples, help="the CSV to code (default: the example)")
     parser.add_argument("--endpoint-url", help="an endpoint that runs already (default: an emulator of its own)")
@@ -221,6 +221,7 @@ def main():
         summary = download(s3, results, prefix, args.out)
         show(summary, args.out)
     finally:
+        print("ending; services wait for their long polls, up to 20 s", file=sys.stderr)
         bad = fleet.end()
     for problem in bad:
         print(f"walk: {problem}", file=sys.stderr)

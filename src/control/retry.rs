@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::status::was_refused;
 use super::{ControlError, ControlPorts, ControlResult};
 use crate::core::chunk::ChunkStatus;
 use crate::core::ids::{ChunkNo, Generation};
 use crate::core::job::{JobRecord, NewGeneration, Phase};
 use crate::core::messages::{SplitMessage, encode};
 use crate::core::transitions::generation::published_name;
-use crate::inbox::UNKNOWN;
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::send::{announce, send_all};
 
@@ -61,7 +61,7 @@ pub async fn retry_job(
             generation: job.generation,
         });
     }
-    if job.spec.prompt_version == UNKNOWN {
+    if was_refused(job) {
         return Err(ControlError::Refused(format!(
             "job {} was refused when it arrived, and no row of it can be asked for: mend what its reason names, and upload or              submit it again",
             job.job_id

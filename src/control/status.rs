@@ -11,6 +11,7 @@ use crate::core::ids::{ChunkNo, Generation, RowNo};
 use crate::core::job::{End, JobRecord, PauseReason, Phase, Stop};
 use crate::core::money::NanoUsd;
 use crate::core::tally::Tally;
+use crate::inbox::UNKNOWN;
 use crate::ports::retry::{Backoff, retry};
 use crate::report::summary::rfc3339;
 
@@ -28,6 +29,8 @@ pub struct JobStatus {
     pub state: &'static str,
     /// Why it is paused, stopping or failed.
     pub reason: Option<String>,
+    /// It was refused when it arrived: no retry helps, what arrived has to be mended.
+    pub was_refused: bool,
     /// 0 for the first pass; raised by each retry.
     pub generation: Generation,
     /// Rows of the input; none: still being counted.
@@ -71,6 +74,11 @@ pub struct JobStatus {
     pub ended: Option<String>,
 }
 
+/// Whether a job stands for an arrival that could not become one.
+pub fn was_refused(job: &JobRecord) -> bool {
+    job.spec.prompt_version == UNKNOWN
+}
+
 impl JobStatus {
     /// What a record says.
     pub fn new(job: &JobRecord) -> JobStatus {
@@ -79,6 +87,7 @@ impl JobStatus {
             job_id: job.job_id.to_string(),
             state: job.state(),
             reason: reason(job),
+            was_refused: was_refused(job),
             generation: job.generation,
             rows_total: job.split.as_ref().map(|split| split.rows),
             rows_done: tally.rows,

@@ -240,6 +240,7 @@ impl Worker {
             .iter()
             .map(|(position, _)| groups[*position].text.len());
         let calls = pack(bytes, batch_size);
+        asking.places.expect(calls.len() as u64);
         let mut left = mine.into_iter();
         let batches = calls
             .into_iter()

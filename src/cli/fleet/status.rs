@@ -220,7 +220,12 @@ fn show(status: &JobStatus, chunks: &[Quarantined], out: &mut dyn Write) -> anyh
         status.state,
         "COMPLETED_WITH_ERRORS" | "FAILED" | "CANCELLED"
     );
-    if is_retryable {
+    if status.was_refused {
+        line(
+            "to do",
+            "mend what the reason names, and upload or submit it again".to_string(),
+        )?;
+    } else if is_retryable {
         line("to do", format!("annexa retry {}", status.job_id))?;
     }
     Ok(())

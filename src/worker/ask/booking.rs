@@ -25,6 +25,8 @@ pub(super) struct Places {
     wanted: AtomicU64,
     /// One word to the ledger at a time.
     turn: tokio::sync::Mutex<()>,
+    /// Calls of the chunk that have not begun yet, as far as is known.
+    to_come: AtomicU64,
 }
 
 impl Places {
@@ -59,6 +61,20 @@ impl Places {
     /// Adds places that were just booked.
     fn add(&self, places: u64) {
         self.free_and_left.lock().expect("no panic while held").0 += places;
+    }
+
+    /// So many calls more are to come.
+    pub(super) fn expect(&self, calls: u64) {
+        self.to_come.fetch_add(calls, Ordering::Relaxed);
+    }
+
+    /// One of them begins; true: it was the last, so that nobody needs the places that are free.
+    fn begins(&self) -> bool {
+        let less = |calls: u64| calls.checked_sub(1);
+        let before = self
+            .to_come
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        before == Ok(1)
     }
 
     /// All that are free.
@@ -145,7 +161,10 @@ impl Worker {
                 places.add(calls - 1);
             }
         }
-        booking.is_counted = true;
+        if !std::mem::replace(&mut booking.is_counted, true) && places.begins() {
+            // The permits go to the next chunk: what stood free here would count as lost if the process died now.
+            return self.close_books(asking).await;
+        }
         Ok(())
     }
 
