@@ -25,6 +25,7 @@ use annexa::catalog::Catalog;
 use annexa::consumer::{Consumer, Handler, Setup};
 use annexa::core::chunk::ChunkLimits;
 use annexa::core::identity;
+use annexa::core::lane::Rates;
 use annexa::core::messages::{SplitMessage, encode};
 use annexa::core::problem::ProblemType;
 use annexa::core::spec::{BlobRef, JobSpec, defaults};
@@ -202,7 +203,12 @@ async fn work(folder: &Path, url: &str, name: &str) {
         name: name.to_string(),
         lease: LEASE,
         ask: AskSetup::default(),
-        shared_lanes: Some(SharedLanes::default()),
+        shared_lanes: Some(SharedLanes {
+            told: Rates {
+                tokens: Some(QUOTA as f64),
+                requests: None,
+            },
+        }),
     };
     let worker = Arc::new(Worker::new(ports, setup));
     let consumer = consumer(&shared, &shared.chunks, worker.clone(), 4);
@@ -240,7 +246,7 @@ fn spec(input: BlobRef, input_version: String, shared: &Shared) -> JobSpec {
         batch_size: defaults::BATCH_SIZE,
         max_workers: defaults::MAX_WORKERS,
         rate_limit: None,
-        tokens_per_minute: Some(QUOTA),
+        tokens_per_minute: None,
         requests_per_minute: None,
         max_cost_usd: None,
         imdrf_bucket: None,
