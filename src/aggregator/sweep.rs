@@ -69,22 +69,29 @@ impl Aggregator {
             return announce(clock, &*ports.done, job_id).await;
         }
         self.see_to_split(job).await?;
-        if !is_lost {
-            return self.top_up(job_id).await;
+        if is_lost {
+            self.resend_silent(job).await?;
         }
+        self.top_up(job_id).await
+    }
+
+    /// Sends messages for chunks that nobody has held or touched for long.
+    async fn resend_silent(&self, job: &JobRecord) -> PortResult<()> {
+        let ports = &self.ports;
+        let (clock, job_id) = (&*ports.clock, &job.job_id);
         let silent_ms = self.setup.silent.as_millis() as u64;
         let suspects = retry(clock, Backoff::STORAGE, || {
             ports.ledger.sweep_list(job_id, silent_ms, SUSPECTS_AT_ONCE)
         })
         .await?;
-        if !suspects.is_empty() {
-            tracing::warn!(job = %job_id, chunks = suspects.len(), "sending silent chunks again");
-            window::send_chunks(clock, &*ports.chunks, job, &suspects).await?;
-            retry(clock, Backoff::STORAGE, || {
-                ports.ledger.mark_sent(job_id, &suspects)
-            })
-            .await?;
+        if suspects.is_empty() {
+            return Ok(());
         }
-        self.top_up(job_id).await
+        tracing::warn!(job = %job_id, chunks = suspects.len(), "sending silent chunks again");
+        window::send_chunks(clock, &*ports.chunks, job, &suspects).await?;
+        retry(clock, Backoff::STORAGE, || {
+            ports.ledger.mark_sent(job_id, &suspects)
+        })
+        .await
     }
 }

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use crate::core::ids::JobId;
 use crate::core::job::{JobRecord, Stop};
-use crate::core::messages::{SplitMessage, encode};
 use crate::ports::error::PortResult;
 use crate::ports::retry::{Backoff, retry};
-use crate::ports::send::{announce, send_all};
+use crate::ports::send::{announce, ask_for_split};
 
 use super::Aggregator;
 
@@ -75,10 +74,7 @@ impl Aggregator {
             Next::Nothing => Ok(()),
             Next::Ask => {
                 tracing::warn!(job = %job_id, "the split does not get on; asking for it again");
-                let body = encode(&SplitMessage {
-                    split_job: job_id.clone(),
-                });
-                send_all(clock, &**inbox, job_id.as_str(), vec![body]).await
+                ask_for_split(clock, &**inbox, job_id).await
             }
             Next::GiveUp => {
                 let reason = format!(

@@ -9,6 +9,7 @@ mod generate;
 pub mod input;
 pub mod models;
 pub mod run;
+mod runtime;
 pub mod service;
 pub mod sim_bedrock;
 pub mod split;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::runtime::in_runtime;
 use crate::adapters::aws::AwsConfig;
 use crate::adapters::health;
 use crate::adapters::local::clock::SystemClock;
@@ -153,21 +154,4 @@ async fn ask(name: &str, args: &FleetArgs, what: &str) -> u8 {
             exit::FAILED
         }
     }
-}
-
-fn in_runtime(name: &str, work: impl Future<Output = u8>) -> u8 {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("{name}: cannot start the runtime: {error}");
-            return exit::FAILED;
-        }
-    };
-    let code = runtime.block_on(work);
-    // Work that was cut is not waited for: all that is paid for is stored.
-    runtime.shutdown_background();
-    code
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 pub use args::SubmitArgs;
 
 use super::exit;
+use super::runtime::in_runtime;
 use crate::adapters::aws::config::AwsConfig;
 use crate::adapters::local::clock::SystemClock;
 use crate::core::ids::JobId;
@@ -59,17 +60,7 @@ impl From<PortError> for Failure {
 
 /// Runs the command.
 pub fn run(args: &SubmitArgs) -> u8 {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("annexa: cannot start: {error}");
-            return exit::FAILED;
-        }
-    };
-    runtime.block_on(async {
+    in_runtime("annexa", async {
         let code = tokio::select! {
             code = on_the_fleet(args) => code,
             _ = tokio::signal::ctrl_c() => Ok(exit::INTERRUPTED),

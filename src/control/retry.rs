@@ -7,10 +7,9 @@ use super::{ControlError, ControlPorts, ControlResult};
 use crate::core::chunk::ChunkStatus;
 use crate::core::ids::{ChunkNo, Generation};
 use crate::core::job::{JobRecord, NewGeneration, Phase};
-use crate::core::messages::{SplitMessage, encode};
 use crate::core::transitions::generation::published_name;
 use crate::ports::retry::{Backoff, retry};
-use crate::ports::send::{announce, send_all};
+use crate::ports::send::{announce, ask_for_split};
 
 /// Chunk records read at once.
 const PAGE_CHUNKS: u32 = 500;
@@ -63,7 +62,8 @@ pub async fn retry_job(
     }
     if was_refused(job) {
         return Err(ControlError::Refused(format!(
-            "job {} was refused when it arrived, and no row of it can be asked for: mend what its reason names, and upload or              submit it again",
+            "job {} was refused when it arrived, and no row of it can be asked for: mend what its reason names, and upload or \
+             submit it again",
             job.job_id
         )));
     }
@@ -109,10 +109,7 @@ pub async fn retry_job(
 async fn tell(ports: &ControlPorts, job: &JobRecord, needs_split: bool) -> ControlResult<()> {
     let (clock, job_id) = (&*ports.clock, &job.job_id);
     if needs_split {
-        let body = encode(&SplitMessage {
-            split_job: job_id.clone(),
-        });
-        send_all(clock, &*ports.inbox, job_id.as_str(), vec![body]).await?;
+        ask_for_split(clock, &*ports.inbox, job_id).await?;
     }
     announce(clock, &*ports.done, job_id).await?;
     Ok(())

@@ -16,14 +16,13 @@ use super::{failed, shapes};
 use crate::consumer::Disposition;
 use crate::core::ids::JobId;
 use crate::core::job::{JobRecord, Stop};
-use crate::core::messages::{SplitMessage, encode};
 use crate::core::spec::JobSpec;
 use crate::jobs::prefix;
 use crate::ports::error::{ErrorClass, PortResult};
 use crate::ports::ledger::Created;
 use crate::ports::queue::Received;
 use crate::ports::retry::{Backoff, retry};
-use crate::ports::send::{announce, send_all};
+use crate::ports::send::{announce, ask_for_split};
 use crate::ports::{Blobs, Clock, Ledger, Models, Queue};
 
 /// What an intake needs of the world.
@@ -286,10 +285,7 @@ impl Intake {
             .as_ref()
             .is_none_or(|job| job.is_live() && job.split.is_none());
         if wants_split {
-            let split = encode(&SplitMessage {
-                split_job: job_id.clone(),
-            });
-            send_all(clock, &**inbox, job_id.as_str(), vec![split]).await?;
+            ask_for_split(clock, &**inbox, job_id).await?;
         }
         match &found {
             None => tracing::info!(job = %job_id, from, "job created"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::error::{PortError, PortResult};
+use super::error::{ErrorClass, PortError, PortResult};
 
 /// Most entries in one batch of any kind (SQS limit, S24).
 pub const MAX_BATCH_ENTRIES: usize = 10;
@@ -20,6 +20,14 @@ pub const MOST_HIDDEN: Duration = Duration::from_secs(12 * 3600);
 /// for clocks that differ and for giving it back.
 pub fn is_spent(held: Duration, visibility: Duration) -> bool {
     held + visibility + Duration::from_secs(60) > MOST_HIDDEN
+}
+
+/// The answer of a queue that is asked to hide a message for longer than [`MOST_HIDDEN`].
+pub fn hidden_too_long() -> PortError {
+    PortError::new(
+        ErrorClass::LostClaim,
+        "the message cannot be hidden for more than 12 hours in total",
+    )
 }
 
 /// A message to be sent.

@@ -7,7 +7,7 @@ use super::error::{PortError, PortResult};
 use super::queue::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue};
 use super::retry::Backoff;
 use crate::core::ids::JobId;
-use crate::core::messages::{DoneMessage, encode};
+use crate::core::messages::{DoneMessage, SplitMessage, encode};
 
 /// Sends every body, as messages of one group. On an error some may have been sent: sending all again is harmless.
 pub async fn send_all(
@@ -63,6 +63,14 @@ pub async fn announce(clock: &dyn Clock, done: &dyn Queue, job_id: &JobId) -> Po
         progress_of: job_id.clone(),
     });
     send_all(clock, done, job_id.as_str(), vec![body]).await
+}
+
+/// Asks on the inbox queue for the split of a job that is in the ledger. A second split only verifies the first.
+pub async fn ask_for_split(clock: &dyn Clock, inbox: &dyn Queue, job_id: &JobId) -> PortResult<()> {
+    let body = encode(&SplitMessage {
+        split_job: job_id.clone(),
+    });
+    send_all(clock, inbox, job_id.as_str(), vec![body]).await
 }
 
 fn batches(entries: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {

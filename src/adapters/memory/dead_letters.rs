@@ -6,10 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::chaos::Chaos;
-use super::queue::{Held, MAX_HIDDEN, check_batch, hidden_too_long};
+use super::queue::{Held, check_batch};
 use crate::ports::Clock;
 use crate::ports::error::{PortError, PortResult};
-use crate::ports::queue::{Depth, MAX_BATCH_ENTRIES, Outgoing, Queue, Receipt, Received};
+use crate::ports::queue::{
+    Depth, MAX_BATCH_ENTRIES, MOST_HIDDEN, Outgoing, Queue, Receipt, Received, hidden_too_long,
+};
 
 /// Dead letters in memory, oldest first.
 pub(super) struct DeadLetters {
@@ -80,7 +82,7 @@ impl DeadLetters {
             .iter_mut()
             .find(|letter| letter.receipt.as_ref() == Some(&receipt.0));
         let Some(letter) = held else { return Ok(()) };
-        if until_ms > letter.received_ms + MAX_HIDDEN.as_millis() as u64 {
+        if until_ms > letter.received_ms + MOST_HIDDEN.as_millis() as u64 {
             return Err(hidden_too_long());
         }
         letter.visible_ms = until_ms;

@@ -12,7 +12,8 @@ use super::dead_letters::DeadLetters;
 use crate::ports::Clock;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::queue::{
-    Depth, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Outgoing, Queue, Receipt, Received,
+    Depth, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MOST_HIDDEN, Outgoing, Queue, Receipt, Received,
+    hidden_too_long,
 };
 
 /// How a queue is set up.
@@ -23,9 +24,6 @@ pub struct QueueSetup {
     /// Receives after which a message goes to the dead-letter queue.
     pub max_receives: u32,
 }
-
-/// Longest time that a message can be hidden after one receive (SQS: 12 hours, S6).
-pub const MAX_HIDDEN: Duration = crate::ports::queue::MOST_HIDDEN;
 
 #[derive(Debug, Clone)]
 pub(super) struct Held {
@@ -182,7 +180,7 @@ impl MemoryQueue {
         self.with_receipt(receipt, |state, number| {
             let message = state.messages.get_mut(&number).expect("it was just found");
             let until_ms = now_ms + hide_for.as_millis() as u64;
-            refused = until_ms > message.received_ms + MAX_HIDDEN.as_millis() as u64;
+            refused = until_ms > message.received_ms + MOST_HIDDEN.as_millis() as u64;
             if !refused {
                 message.visible_ms = until_ms;
             }
@@ -193,14 +191,6 @@ impl MemoryQueue {
             Ok(())
         }
     }
-}
-
-/// The answer of a queue that is asked to hide a message beyond the total.
-pub fn hidden_too_long() -> PortError {
-    PortError::new(
-        crate::ports::ErrorClass::LostClaim,
-        "the message cannot be hidden for more than 12 hours in total",
-    )
 }
 
 /// Checks what a batch may hold, the same for all local queues.

@@ -30,12 +30,14 @@ async fn read(ports: &AggregatorPorts, job: &JobRecord) -> PortResult<(u64, Stri
     let version = job.spec.input_version.as_str();
     if let Some(known) = version.strip_prefix("sha256:") {
         // The store's versions are digests.
-        let head = retry(clock, Backoff::STORAGE, || {
-            ports.blobs.head_version(&input, version)
-        });
         let bytes = match &job.plan {
             Some(plan) if plan.staged_from.is_none() => plan.source_bytes,
-            _ => head.await?.map_or(0, |head| head.bytes),
+            _ => {
+                let head = retry(clock, Backoff::STORAGE, || {
+                    ports.blobs.head_version(&input, version)
+                });
+                head.await?.map_or(0, |head| head.bytes)
+            }
         };
         return Ok((bytes, known.to_string()));
     }

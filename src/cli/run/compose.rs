@@ -19,11 +19,10 @@ use crate::config::chunks_in_hand;
 use crate::consumer::{Consumer, DrainReport, Setup};
 use crate::core::chunk::ChunkLimits;
 use crate::core::job::JobRecord;
-use crate::core::messages::{SplitMessage, encode};
 use crate::core::spec::defaults;
 use crate::fleet::roles::{LEASE, RolePorts, RoleSetup};
 use crate::ports::error::{PortError, PortResult};
-use crate::ports::send::{announce, send_all};
+use crate::ports::send::{announce, ask_for_split};
 use crate::ports::signals::ShutdownHandle;
 use crate::ports::{Answers, Blobs, Clock, Ledger, Queue, Shutdown};
 
@@ -180,10 +179,7 @@ impl Run {
             // Perhaps a message is there from before: a second split only verifies the first.
             let depth = inbox.depth().await?;
             if depth.visible + depth.in_flight + depth.delayed == 0 {
-                let body = encode(&SplitMessage {
-                    split_job: self.job_id.clone(),
-                });
-                send_all(clock, inbox, self.job_id.as_str(), vec![body]).await?;
+                ask_for_split(clock, inbox, &self.job_id).await?;
             }
         }
         // What was lost with the process that died is found at once and not at the next sweep.

@@ -59,20 +59,7 @@ fn refuse(refusal: &prepare::Refusal) -> u8 {
 
 fn in_runtime(work: impl Future<Output = u8>) -> u8 {
     init_logs();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("annexa: cannot start the runtime: {error}");
-            return exit::FAILED;
-        }
-    };
-    let code = runtime.block_on(work);
-    // Work that was cut is not waited for: all that is paid for is stored.
-    runtime.shutdown_background();
-    code
+    crate::cli::runtime::in_runtime("annexa", work)
 }
 
 /// Logs go to stderr and say nothing unless asked (`ANNEXA_LOG=warn`, `info`, `annexa=debug`).

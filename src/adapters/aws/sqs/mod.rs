@@ -25,9 +25,11 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 
 use super::failure::{Request, explain};
-use crate::adapters::memory::queue::{MAX_HIDDEN, hidden_too_long};
+
 use crate::ports::error::{PortError, PortResult};
-use crate::ports::queue::{Depth, MAX_BATCH_ENTRIES, Outgoing, Queue, Receipt, Received};
+use crate::ports::queue::{
+    Depth, MAX_BATCH_ENTRIES, MOST_HIDDEN, Outgoing, Queue, Receipt, Received, hidden_too_long,
+};
 
 /// The message attribute that says why a message was buried.
 pub const REASON_ATTRIBUTE: &str = "annexa_reason";
@@ -58,7 +60,7 @@ impl SqsQueue {
 
     /// Sets the time for which a message stays hidden from now on.
     async fn hide(&self, receipt: &Receipt, hide_for: Duration) -> PortResult<()> {
-        if hide_for > MAX_HIDDEN {
+        if hide_for > MOST_HIDDEN {
             return Err(hidden_too_long());
         }
         let answer = self

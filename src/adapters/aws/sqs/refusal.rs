@@ -1,8 +1,8 @@
 //! What SQS's refusals ask for. Codes are those of its API reference; it says some things in words alone.
 
 use super::super::failure::{Refusal, Request};
-use crate::adapters::memory::queue::hidden_too_long;
 use crate::ports::error::PortError;
+use crate::ports::queue::hidden_too_long;
 
 /// Whether a receipt was refused because it is worth nothing any more: the message is deleted, expired or in another
 /// hand. The port lets a stale receipt do nothing.

@@ -10,10 +10,12 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Db, sql};
-use crate::adapters::memory::queue::{MAX_HIDDEN, QueueSetup, check_batch, hidden_too_long};
+use crate::adapters::memory::queue::{QueueSetup, check_batch};
 use crate::ports::Clock;
 use crate::ports::error::{PortError, PortResult};
-use crate::ports::queue::{Depth, MAX_BATCH_ENTRIES, Outgoing, Queue, Receipt, Received};
+use crate::ports::queue::{
+    Depth, MAX_BATCH_ENTRIES, MOST_HIDDEN, Outgoing, Queue, Receipt, Received, hidden_too_long,
+};
 
 /// The dead letters of the queue `name`.
 pub(super) struct DeadLetters {
@@ -111,7 +113,7 @@ impl Queue for DeadLetters {
                 let Some(received_ms) = sql("extend", held.optional())? else {
                     return Ok(());
                 };
-                if until_ms > received_ms + MAX_HIDDEN.as_millis() as i64 {
+                if until_ms > received_ms + MOST_HIDDEN.as_millis() as i64 {
                     return Err(hidden_too_long());
                 }
                 let query = "UPDATE dead_letter_notes SET visible_ms = ?2 WHERE receipt = ?1";

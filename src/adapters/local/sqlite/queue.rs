@@ -8,10 +8,12 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::dead_letters::DeadLetters;
 use super::{Db, sql};
-use crate::adapters::memory::queue::{MAX_HIDDEN, QueueSetup, check_batch, hidden_too_long};
+use crate::adapters::memory::queue::{QueueSetup, check_batch};
 use crate::ports::Clock;
 use crate::ports::error::{PortError, PortResult};
-use crate::ports::queue::{Depth, MAX_BATCH_ENTRIES, Outgoing, Queue, Receipt, Received};
+use crate::ports::queue::{
+    Depth, MAX_BATCH_ENTRIES, MOST_HIDDEN, Outgoing, Queue, Receipt, Received, hidden_too_long,
+};
 
 /// A waiting receive looks again at least this often: messages become visible by time alone.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -95,7 +97,7 @@ impl SqliteQueue {
                 let Some(received_ms) = received_ms else {
                     return Ok(());
                 };
-                if until_ms > received_ms + MAX_HIDDEN.as_millis() as i64 {
+                if until_ms > received_ms + MOST_HIDDEN.as_millis() as i64 {
                     return Err(hidden_too_long());
                 }
                 let query = "UPDATE messages SET visible_ms = ?2 WHERE receipt = ?1";
