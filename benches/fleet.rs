@@ -29,6 +29,7 @@ use annexa::core::lane::Rates;
 use annexa::core::messages::{SplitMessage, encode};
 use annexa::core::problem::ProblemType;
 use annexa::core::spec::{BlobRef, JobSpec, defaults};
+use annexa::jobs::window::Window;
 use annexa::ports::blobs::Put;
 use annexa::ports::send::send_all;
 use annexa::ports::{Blobs, Clock, Ledger, Model, Queue, signals};
@@ -169,7 +170,7 @@ async fn split(folder: &Path, url: &str) {
         done: shared.done.clone(),
         shutdown: shutdown.clone(),
     };
-    let splitter = Arc::new(Splitter::new(ports, defaults::WINDOW_CHUNKS));
+    let splitter = Arc::new(Splitter::new(ports, Window::of(defaults::WINDOW_CHUNKS)));
     let consumer = consumer(&shared, &shared.inbox, splitter, 1);
     let is_split = async {
         loop {

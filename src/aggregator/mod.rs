@@ -18,7 +18,7 @@ use crate::core::ids::JobId;
 use crate::core::job::{Election, EndOutcome, JobRecord, Stop};
 use crate::core::messages::DoneMessage;
 use crate::core::transitions::job::verdict;
-use crate::jobs::window;
+use crate::jobs::window::Window;
 use crate::ports::clock::full_jitter;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::lease;
@@ -55,8 +55,8 @@ pub struct AggregatorSetup {
     pub name: String,
     /// How long an election lasts unless it is renewed.
     pub lease: Duration,
-    /// Chunks of a job that may be outstanding in the queue.
-    pub window_chunks: u32,
+    /// Fills the windows of jobs.
+    pub window: Arc<Window>,
     /// Time between two sweeps.
     pub sweep_every: Duration,
     /// A chunk that was sent and then neither held nor touched for this long is sent again.
@@ -108,7 +108,7 @@ impl Aggregator {
         }
         // A tenth at a time: each taking is a write to the job, and as many chunks go into a batch of messages as they can.
         // While less is free, nine tenths are out, and their ends come here, too.
-        let width = window::width(&job, self.setup.window_chunks);
+        let width = self.setup.window.width(&job);
         if job.room_in_window(width) * TOP_UP_PART >= width {
             self.top_up(job_id).await?;
         }
@@ -122,14 +122,8 @@ impl Aggregator {
             chunks,
             ..
         } = &self.ports;
-        window::top_up(
-            &**clock,
-            &**ledger,
-            &**chunks,
-            job_id,
-            self.setup.window_chunks,
-        )
-        .await
+        let window = &self.setup.window;
+        window.top_up(&**clock, &**ledger, &**chunks, job_id).await
     }
 
     async fn finish_if_elected(&self, job_id: &JobId) -> PortResult<Disposition> {

@@ -29,6 +29,7 @@ use crate::core::job::JobRecord;
 use crate::core::messages::{SplitMessage, encode};
 use crate::core::problem::ProblemType;
 use crate::core::spec::{BlobRef, JobSpec};
+use crate::jobs::window::Window;
 use crate::ports::blobs::Put;
 use crate::ports::error::PortResult;
 use crate::ports::model::{Answer, ModelInfo, Request, StopReason};
@@ -180,7 +181,10 @@ impl Place {
             done: self.ports.done.clone(),
             shutdown: shutdown.clone(),
         };
-        self.consumer(&self.ports.inbox, Arc::new(Splitter::new(ports, 2)))
+        self.consumer(
+            &self.ports.inbox,
+            Arc::new(Splitter::new(ports, Window::of(2))),
+        )
     }
 
     fn worker(&self, shutdown: &signals::Shutdown) -> Consumer {
@@ -218,7 +222,7 @@ impl Place {
         let setup = AggregatorSetup {
             name: "a".into(),
             lease: LEASE,
-            window_chunks: 2,
+            window: Window::of(2),
             sweep_every: Duration::from_secs(20),
             silent: LEASE * 20,
         };

@@ -14,6 +14,7 @@ use crate::config::FleetConfig;
 use crate::consumer::{Consumer, Handler, Setup, Watch};
 use crate::core::lane::Rates;
 use crate::inbox::{Intake, IntakePorts, ResolverSetup};
+use crate::jobs::window::Window;
 use crate::ports::error::PortResult;
 use crate::ports::{Clock, Queue, Shutdown};
 use crate::telemetry::Flusher;
@@ -61,7 +62,7 @@ impl Composition<'_> {
             // Names a process in claims and elections; a restart is another one.
             name: format!("{:016x}", self.clock.random()),
             lease: self.config.lease,
-            window_chunks: self.config.window_chunks,
+            window: Window::of(self.config.window_chunks),
             sweep_every: self.config.sweep_every,
             shared_lanes: Some(self.shared_lanes()),
         };

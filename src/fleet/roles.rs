@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::adapters::stager::BlobStager;
 use crate::aggregator::{Aggregator, AggregatorPorts, AggregatorSetup};
+use crate::jobs::window::Window;
 use crate::ports::{Answers, Blobs, Clock, Ledger, Models, Queue, Shutdown};
 use crate::splitter::{Splitter, SplitterPorts};
 use crate::worker::{AskSetup, SharedLanes, Worker, WorkerPorts, WorkerSetup};
@@ -40,8 +41,8 @@ pub struct RoleSetup {
     pub name: String,
     /// How long a claim or an election lasts unless it is renewed.
     pub lease: Duration,
-    /// Chunks of a job that may be outstanding in the queue.
-    pub window_chunks: u32,
+    /// Fills the windows of jobs; all roles that are made of this share it.
+    pub window: Arc<Window>,
     /// Time between two sweeps.
     pub sweep_every: Duration,
     /// Lanes are shared with other workers; none: there is nobody to share with.
@@ -60,7 +61,7 @@ impl RolePorts {
             done: self.done.clone(),
             shutdown: self.shutdown.clone(),
         };
-        Splitter::new(ports, setup.window_chunks)
+        Splitter::new(ports, setup.window.clone())
     }
 
     /// A worker.
@@ -97,7 +98,7 @@ impl RolePorts {
         let setup = AggregatorSetup {
             name: format!("{}-aggregator", setup.name),
             lease: setup.lease,
-            window_chunks: setup.window_chunks,
+            window: setup.window.clone(),
             sweep_every: setup.sweep_every,
             silent: setup.lease * 2,
         };

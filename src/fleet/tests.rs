@@ -21,6 +21,7 @@ use crate::core::ids::{ChunkKey, JobId};
 use crate::core::messages::{SplitMessage, encode};
 use crate::core::problem::ProblemType;
 use crate::core::spec::{BlobRef, JobSpec};
+use crate::jobs::window::Window;
 use crate::ports::blobs::Put;
 use crate::ports::error::PortResult;
 use crate::ports::model::{Answer, ModelInfo, Request};
@@ -237,7 +238,7 @@ fn setup_of_roles() -> RoleSetup {
     RoleSetup {
         name: "test".to_string(),
         lease: super::roles::LEASE,
-        window_chunks: 200,
+        window: Window::of(200),
         sweep_every: Duration::from_secs(60),
         shared_lanes: None,
     }

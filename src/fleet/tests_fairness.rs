@@ -22,6 +22,7 @@ use crate::core::ids::JobId;
 use crate::core::lane::Rates;
 use crate::core::messages::{SplitMessage, encode};
 use crate::core::spec::{BlobRef, JobSpec};
+use crate::jobs::window::Window;
 use crate::ports::blobs::Put;
 use crate::ports::error::PortResult;
 use crate::ports::model::{Answer, ModelInfo, Request, ServiceFacts};
@@ -123,7 +124,7 @@ async fn last_of(jobs: &[usize]) -> Duration {
     let setup = |name: &str| RoleSetup {
         name: name.to_string(),
         lease: LEASE,
-        window_chunks: 200,
+        window: Window::of(200),
         sweep_every: Duration::from_secs(60),
         shared_lanes: Some(SharedLanes {
             told: Rates {

@@ -18,6 +18,7 @@ use crate::core::ids::JobId;
 use crate::core::job::Stop;
 use crate::core::messages::SplitMessage;
 use crate::inbox::Intake;
+use crate::jobs::window::Window;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::queue::Received;
 use crate::ports::retry::{Backoff, retry};
@@ -48,8 +49,7 @@ pub struct Splitter {
     ports: SplitterPorts,
     /// Makes jobs of what arrives; none: on one machine nothing does.
     intake: Option<Arc<Intake>>,
-    /// Chunks of a job that may be outstanding in the queue.
-    window_chunks: u32,
+    window: Arc<Window>,
 }
 
 /// How a split ended.
@@ -60,11 +60,11 @@ enum SplitEnd {
 
 impl Splitter {
     /// A splitter.
-    pub fn new(ports: SplitterPorts, window_chunks: u32) -> Splitter {
+    pub fn new(ports: SplitterPorts, window: Arc<Window>) -> Splitter {
         Splitter {
             ports,
             intake: None,
-            window_chunks,
+            window,
         }
     }
 

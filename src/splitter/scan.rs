@@ -3,7 +3,6 @@
 use super::{SplitEnd, Splitter};
 use crate::core::ids::JobId;
 use crate::core::plan::{Plan, SplitTotals};
-use crate::jobs::window;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
 use crate::records::{SCANNER_VERSION, Scanner};
@@ -72,13 +71,8 @@ impl Splitter {
 
     async fn top_up(&self, job_id: &JobId) -> PortResult<()> {
         let ports = &self.ports;
-        window::top_up(
-            &*ports.clock,
-            &*ports.ledger,
-            &*ports.chunks,
-            job_id,
-            self.window_chunks,
-        )
-        .await
+        self.window
+            .top_up(&*ports.clock, &*ports.ledger, &*ports.chunks, job_id)
+            .await
     }
 }

@@ -6,6 +6,7 @@ use super::Worker;
 use super::ask::{Answered, Group};
 use super::claim::ChunkEnd;
 use super::context::JobContext;
+use super::order::Place;
 use crate::coding::text::prepare;
 use crate::core::answer::AnswerKey;
 use crate::core::chunk::{Claim, Commit, CommitOutcome};
@@ -21,9 +22,12 @@ use crate::results::{ChunkWriter, PreviousRows, ResultRow};
 
 impl Worker {
     /// From the claim to the commit. Errors say by their class what becomes of the claim.
-    pub(super) async fn work_on_chunk(&self, claim: &Claim) -> PortResult<ChunkEnd> {
+    pub(super) async fn work_on_chunk(
+        &self,
+        claim: &Claim,
+        place: Place<'_>,
+    ) -> PortResult<ChunkEnd> {
         let clock = &*self.ports.clock;
-        let place = self.order.enter(&claim.key);
         let context = self.context(&claim.key.job_id).await?;
         let rows = self.read_rows(claim, &context).await?;
         let previous = self.read_previous(claim, &context).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::Worker;
+use super::order::Place;
 use crate::consumer::Disposition;
 use crate::core::chunk::{Claim, CommitOutcome, Release, ReleaseOutcome};
 use crate::core::job::{PauseReason, Stop};
@@ -25,11 +26,17 @@ pub(super) enum ChunkEnd {
 }
 
 impl Worker {
-    /// Works on a chunk. `valid_until` is the monotonic time at which the claim ends unless it is renewed.
-    pub(super) async fn under_claim(&self, claim: &Claim, valid_until: Duration) -> Disposition {
+    /// Works on a chunk, whose place in the order of choosing is `place`. `valid_until` is the monotonic time at which the
+    /// claim ends unless it is renewed.
+    pub(super) async fn under_claim(
+        &self,
+        claim: &Claim,
+        place: Place<'_>,
+        valid_until: Duration,
+    ) -> Disposition {
         let lease_ms = self.setup.lease.as_millis() as u64;
         let renew = || self.ports.ledger.renew_claim(claim, lease_ms);
-        let work = AssertUnwindSafe(self.work_on_chunk(claim)).catch_unwind();
+        let work = AssertUnwindSafe(self.work_on_chunk(claim, place)).catch_unwind();
         let ended = tokio::select! {
             biased;
             ended = work => ended,

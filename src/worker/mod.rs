@@ -121,7 +121,13 @@ impl Worker {
     }
 
     /// Work under a claim that `message` brought.
-    async fn hold(&self, message: &Received, claim: &Claim, valid_until: Duration) -> Disposition {
+    async fn hold(
+        &self,
+        message: &Received,
+        claim: &Claim,
+        place: order::Place<'_>,
+        valid_until: Duration,
+    ) -> Disposition {
         let held = || self.held.lock().expect("no panic while held");
         held().insert(message.receipt.clone(), claim.clone());
         // All that S25 asks for in one span, so that a line shows it whole.
@@ -134,7 +140,8 @@ impl Worker {
             attempt = message.receive_count,
             message_id = %message.message_id,
         );
-        let disposition = self.under_claim(claim, valid_until).instrument(span).await;
+        let work = self.under_claim(claim, place, valid_until);
+        let disposition = work.instrument(span).await;
         held().remove(&message.receipt);
         disposition
     }
@@ -156,6 +163,8 @@ impl Handler for Worker {
             return Disposition::Bury("a chunk message of unknown shape".to_string());
         };
         let key = ChunkKey::from(parsed);
+        // Before the first wait: messages come in the order of the file, claims are granted in any.
+        let place = self.order.enter(&key);
         let owner = format!("{}/{:016x}", self.setup.name, self.ports.clock.random());
         let lease_ms = self.setup.lease.as_millis() as u64;
         let asked = self.ports.clock.monotonic();
@@ -168,7 +177,8 @@ impl Handler for Worker {
             Err(error) => Disposition::Trouble(error),
             Ok(ClaimOutcome::Granted(claim)) => {
                 tracing::debug!(chunk = %claim.key, epoch = claim.epoch, isolated = claim.isolated, "claimed");
-                self.hold(message, &claim, asked + self.setup.lease).await
+                let valid_until = asked + self.setup.lease;
+                self.hold(message, &claim, place, valid_until).await
             }
             Ok(ClaimOutcome::Done) => {
                 self.metrics.one(Count::Duplicates);

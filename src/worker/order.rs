@@ -3,28 +3,34 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
 use crate::core::ids::{ChunkKey, ChunkNo, JobId};
 
+/// A chunk in hand, and a number of its own: a copy of its message may be in hand, too.
+type Key = (JobId, ChunkNo, u64);
+
 /// Chunks that are in hand and have not chosen yet.
 #[derive(Default)]
 pub(super) struct Order {
-    before: Mutex<BTreeSet<(JobId, ChunkNo)>>,
+    before: Mutex<BTreeSet<Key>>,
+    entered: AtomicU64,
     changed: Notify,
 }
 
 /// A place in the order; given up on drop.
 pub(super) struct Place<'o> {
     order: &'o Order,
-    key: (JobId, ChunkNo),
+    key: Key,
 }
 
 impl Order {
     /// Takes the chunk's place.
     pub(super) fn enter(&self, key: &ChunkKey) -> Place<'_> {
-        let key = (key.job_id.clone(), key.chunk);
+        let number = self.entered.fetch_add(1, Ordering::Relaxed);
+        let key = (key.job_id.clone(), key.chunk, number);
         let mut before = self.before.lock().expect("no panic while held");
         before.insert(key.clone());
         Place { order: self, key }
@@ -40,8 +46,9 @@ impl Place<'_> {
             changed.as_mut().enable();
             {
                 let before = self.order.before.lock().expect("no panic while held");
-                let first = (self.key.0.clone(), 0);
-                if before.range(first..self.key.clone()).next().is_none() {
+                let (job_id, chunk, _) = &self.key;
+                let earlier = (job_id.clone(), 0, 0)..(job_id.clone(), *chunk, 0);
+                if before.range(earlier).next().is_none() {
                     return;
                 }
             }
@@ -81,6 +88,9 @@ mod tests {
         first.turn().await;
         other.turn().await;
         let mut waiting = std::pin::pin!(second.turn());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        // A copy of the first one's message comes and goes: that is no turn yet.
+        drop(order.enter(&key("a", 3)));
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(first);
         waiting.await;

@@ -21,6 +21,7 @@ use crate::core::chunk::ChunkLimits;
 use crate::core::job::JobRecord;
 use crate::core::spec::defaults;
 use crate::fleet::roles::{LEASE, RolePorts, RoleSetup};
+use crate::jobs::window::Window;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::send::{announce, ask_for_split};
 use crate::ports::signals::ShutdownHandle;
@@ -111,7 +112,7 @@ impl Run {
         let setup = RoleSetup {
             name: "run".to_string(),
             lease: LEASE,
-            window_chunks: defaults::WINDOW_CHUNKS,
+            window: Window::of(defaults::WINDOW_CHUNKS),
             sweep_every: SWEEP_EVERY,
             // One process, one worker: there is nobody to share with.
             shared_lanes: None,

@@ -12,6 +12,7 @@ use annexa::consumer::{Disposition, Handler};
 use annexa::core::job::{JobRecord, Stop};
 use annexa::core::spec::BlobRef;
 use annexa::inbox::{CountsNow, Intake, IntakePorts, ResolverSetup};
+use annexa::jobs::window::Window;
 use annexa::ports::blobs::Put;
 use annexa::ports::{Blobs, Clock, Queue};
 use annexa::splitter::{Splitter, SplitterPorts};
@@ -68,7 +69,7 @@ impl Place {
             ..ports
         };
         (
-            Splitter::new(ports, 200).with_intake(intake.clone()),
+            Splitter::new(ports, Window::of(200)).with_intake(intake.clone()),
             intake,
         )
     }

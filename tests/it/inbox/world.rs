@@ -20,6 +20,7 @@ use annexa::core::job::{End, JobRecord, Phase};
 use annexa::core::spec::BlobRef;
 use annexa::fleet::FleetModels;
 use annexa::inbox::{Intake, IntakePorts, ResolverSetup};
+use annexa::jobs::window::Window;
 use annexa::ports::blobs::Put;
 use annexa::ports::queue::{Outgoing, Received};
 use annexa::ports::signals::{self, ShutdownHandle};
@@ -156,7 +157,7 @@ impl World {
     }
 
     fn splitter(&self, intake: Arc<Intake>) -> Splitter {
-        Splitter::new(self.splitter_ports(), 200).with_intake(intake)
+        Splitter::new(self.splitter_ports(), Window::of(200)).with_intake(intake)
     }
 
     fn worker(&self) -> Worker {
@@ -192,7 +193,7 @@ impl World {
         let setup = AggregatorSetup {
             name: "aggregator".to_string(),
             lease: LEASE,
-            window_chunks: 200,
+            window: Window::of(200),
             sweep_every: Duration::from_secs(60),
             silent: LEASE * 2,
         };

@@ -21,6 +21,7 @@ use annexa::core::ids::JobId;
 use annexa::core::messages::{SplitMessage, encode};
 use annexa::core::problem::ProblemType;
 use annexa::core::spec::{BlobRef, JobSpec};
+use annexa::jobs::window::Window;
 use annexa::ports::blobs::Put;
 use annexa::ports::error::PortResult;
 use annexa::ports::model::{Answer, ModelInfo, Request, ServiceFacts};
@@ -288,7 +289,7 @@ impl World {
                 let consumer = consumer(
                     "splitter",
                     &inbox,
-                    Arc::new(Splitter::new(ports, WINDOW_CHUNKS)),
+                    Arc::new(Splitter::new(ports, Window::of(WINDOW_CHUNKS))),
                     1,
                 );
                 drained(consumer, handle.subscribe())
@@ -343,7 +344,7 @@ impl World {
                 let setup = AggregatorSetup {
                     name: format!("a{number}"),
                     lease: LEASE,
-                    window_chunks: WINDOW_CHUNKS,
+                    window: Window::of(WINDOW_CHUNKS),
                     sweep_every: Duration::from_secs(20),
                     silent: LEASE * 2,
                 };
