@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A stand-in for S3, SQS and DynamoDB on this machine: installed once, on a free loopback port, gone with who asked.
+"""A stand-in for S3, SQS, DynamoDB and CloudFormation on this machine: installed once, on a free loopback port, gone with who
+asked.
 
     localstack/emulator.py                    serves, says its address in one line, ends when standard input does
     localstack/emulator.py --port 4566        serves on a port of your choice until a signal comes
@@ -10,10 +11,7 @@ It is ministack from PyPI, in a virtual environment of its own under target/emul
 localstack/requirements.txt pins it. All that it holds is in memory.
 """
 
-import fcntl
-import hashlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,36 +20,15 @@ import threading
 import urllib.request
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-REQUIREMENTS = HERE / "requirements.txt"
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or HERE.parent / "target").resolve()
-VENV = TARGET / "emulator"
-PYTHON = VENV / "bin" / "python"
-# Holds the digest of what is installed, and is written last: without it the installation is not complete.
-MARKER = VENV / "installed"
+import pinned
+
+REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
+PYTHON = pinned.python("emulator")
 
 
 def install():
-    """Makes the virtual environment unless it is there, once however many ask at the same time."""
-    if sys.version_info < (3, 11):
-        sys.exit("emulator: Python 3.11 or later is needed: put one on the PATH as python3")
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    is_installed = lambda: MARKER.exists() and MARKER.read_text() == wanted
-    if is_installed():
-        return
-    TARGET.mkdir(parents=True, exist_ok=True)
-    with open(TARGET / "emulator.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_installed():
-            return
-        print(f"emulator: installing into {VENV}", file=sys.stderr)
-        shutil.rmtree(VENV, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True, stdout=sys.stderr)
-        pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run(
-            [*pip, "--require-hashes", "-r", str(REQUIREMENTS)], check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr
-        )
-        MARKER.write_text(wanted)
+    """Makes the virtual environment unless it is there."""
+    pinned.install("emulator", REQUIREMENTS)
 
 
 def end_with_standard_input():

@@ -1,5 +1,5 @@
-"""The walk without docker: emulator, simulated Bedrock, one splitter, three workers and one aggregator, each a process of
-its own; a CSV dropped into the inbox bucket; its summary.
+"""The walk without docker: an emulator with what infra/storage.yaml makes, simulated Bedrock, one splitter, three workers and
+one aggregator, each a process of its own; a CSV dropped into the inbox bucket; its summary.
 
     localstack/walk [FILE.csv]
 
@@ -17,14 +17,12 @@ import sys
 import time
 from pathlib import Path
 
-import boto3
-from botocore.config import Config
-
-from bootstrap import bootstrap
+import stack
 
 HERE = Path(__file__).resolve().parent
+STORAGE = HERE.parent / "infra" / "storage.yaml"
 STOP_S = 120
-# Where the services look for jobs unless ANNEXA_INBOX_PREFIX says otherwise.
+# Where the template has the inbox unless its parameter says otherwise.
 INBOX = "inbox/"
 
 
@@ -136,17 +134,6 @@ def start_services(fleet, binaries, env, workers):
         fleet.start(role, [binary], env)
 
 
-def client(service, env):
-    return boto3.client(
-        service,
-        endpoint_url=env["AWS_ENDPOINT_URL"],
-        region_name=env["AWS_REGION"],
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        config=Config(s3={"addressing_style": "path"}),
-    )
-
-
 def drop(s3, bucket, file, problem):
     """The sidecar first, then the CSV: its event finds both there."""
     sidecar = json.dumps({"problem_type": problem}).encode()
@@ -208,12 +195,13 @@ def main():
     try:
         endpoint = args.endpoint_url or started_emulator(fleet)
         # Names of its own, so that a second walk at the same endpoint does not meet the first one's job.
-        env = bootstrap(endpoint, name=f"annexa-{os.getpid()}" if args.endpoint_url else "annexa")
+        name = f"annexa-{os.getpid()}" if args.endpoint_url else "annexa"
+        env = stack.deployed(endpoint, STORAGE, name)
         env["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = started_simulator(fleet, args.bin, args.latency_ms)
         print(f"emulator at {endpoint}, simulated Bedrock at {env['AWS_ENDPOINT_URL_BEDROCK_RUNTIME']}")
         start_services(fleet, args.bin, env, args.workers)
         print(f"started one splitter, {args.workers} workers, one aggregator; logs in {fleet.logs}")
-        s3 = client("s3", env)
+        s3 = stack.client("s3", endpoint)
         drop(s3, env["ANNEXA_INBOX_BUCKET"], args.file, args.problem)
         print(f"dropped {args.file.name} into s3://{env['ANNEXA_INBOX_BUCKET']}/{INBOX}")
         results = env["ANNEXA_OUTPUT_BUCKET"]
@@ -233,3 +221,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except stack.Failed as failed:
+        sys.exit(f"walk: {failed}")

@@ -11,6 +11,7 @@ What depends on a resource (its Ref or GetAtt) has no value before it exists, an
 refers to is ever guessed: a name that is neither a parameter nor a resource is an error.
 """
 
+import copy
 import re
 from pathlib import Path
 
@@ -88,6 +89,29 @@ def of_type(template, kind):
     if not found:
         raise LookupError(f"the template has no {kind}")
     return found
+
+
+def changed(template, path, value=NOTHING):
+    """A copy with one thing changed, or taken out if no value is given: to show that an assertion sees it.
+
+    The path is dotted (`Resources.Table.Properties.Tags.0`); what is changed has to be there before, or its parent, to set it.
+    """
+    *way, last = path.split(".")
+    step = lambda place, name: place[int(name)] if isinstance(place, list) else place[name]
+    made = copy.deepcopy(template)
+    place = made
+    for name in way:
+        place = step(place, name)
+    key = int(last) if isinstance(place, list) else last
+    if value is NOTHING:
+        del place[key]
+    elif isinstance(place, list) and key == len(place):
+        place.append(value)
+    else:
+        if isinstance(place, dict) and place.get(key) == value:
+            raise ValueError(f"{path} is {value!r} already: nothing is changed")
+        place[key] = value
+    return made
 
 
 class Settings(dict):
