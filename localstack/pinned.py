@@ -17,7 +17,7 @@ def python(name):
 
 
 def install(name, requirements):
-    """Makes the environment target/NAME as a file of pinned and hashed requirements says, unless it is there; its python."""
+    """Makes the environment target/NAME as a file of hashed requirements says, unless it is there; gives its python."""
     if sys.version_info < (3, 11):
         sys.exit(f"{name}: Python 3.11 or later is needed: put one on the PATH as python3")
     wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()

@@ -1,9 +1,9 @@
 """Deploys a CloudFormation template to an emulator as it is, waits, and prints the environment of the services.
 
-    python stack.py --endpoint-url http://127.0.0.1:4566 --template ../infra/storage.yaml --name annexa [-p Key=Value ...]
+    stack.py --endpoint-url http://127.0.0.1:4566 --template infra/storage.yaml [--name annexa] [-p Key=Value ...]
 
-The stack is NAME-storage for storage.yaml, as infra/deploy calls it; said again it is updated. The environment comes from the
-stack's outputs, one NAME=value a line.
+The stack is NAME-storage for storage.yaml, as infra/deploy calls it; said again it is updated. The environment comes from
+the stack's outputs, one NAME=value a line.
 For emulators only: the keys that it signs with are not those of an account.
 """
 
@@ -124,7 +124,8 @@ def main():
     if not args.template.is_file():
         parser.error(f"{args.template}: there is no such template")
     try:
-        made = deployed(args.endpoint_url, args.template, args.name, dict(given.split("=", 1) for given in args.p), args.region)
+        parameters = dict(given.split("=", 1) for given in args.p)
+        made = deployed(args.endpoint_url, args.template, args.name, parameters, args.region)
     except NoConnection:
         sys.exit(f"stack: nothing answers at {args.endpoint_url}: start localstack/emulator.py --port N there first")
     except Failed as failed:

@@ -49,10 +49,11 @@ def judge(findings, excused, templates):
     Exceptions for a template that is not among `templates` are left alone: it was not looked at.
     """
     found = {finding.key() for finding in findings}
-    wrong = [f"{finding} (mend it, or say why not in infra/exceptions.toml)" for finding in findings if finding.key() not in excused]
+    unexcused = [finding for finding in findings if finding.key() not in excused]
+    wrong = [f"{finding} (mend it, or say why not in infra/exceptions.toml)" for finding in unexcused]
     for tool, check, template, resource in excused:
         if template in templates and (tool, check, template, resource) not in found:
-            wrong.append(f"infra/exceptions.toml: {check} no longer finds anything in {resource} of {template}: take it out")
+            wrong.append(f"infra/exceptions.toml: {check} finds nothing in {resource} of {template} (any more): take it out")
     return wrong
 
 
@@ -78,7 +79,7 @@ def of_checkov(text, templates):
         raise ValueError(f"checkov cannot read {', '.join(results['parsing_errors'])}")
     if results.get("skipped_checks"):
         one = results["skipped_checks"][0]
-        raise ValueError(f"{one['resource']} skips {one['check_id']} by itself: exceptions stand in infra/exceptions.toml")
+        raise ValueError(f"{one['resource']} skips {one['check_id']} itself: exceptions stand in infra/exceptions.toml")
     looked_at = {Path(one["file_path"]).name for kind in ("passed_checks", "failed_checks") for one in results[kind]}
     unseen = sorted(set(templates) - looked_at)
     if unseen:

@@ -7,8 +7,8 @@
     resolve(storage["Resources"]["Table"], known)         # with those put in
     resolve(fleet["Resources"]["X"], known, exports(storage, known, "f-storage"))
 
-What depends on a resource (its Ref or GetAtt) has no value before it exists, and stays as it is. Nothing that a template
-refers to is ever guessed: a name that is neither a parameter nor a resource is an error.
+What depends on a resource (its Ref or GetAtt) has no value before it exists, and stays as it is. Nothing is guessed: a name
+that is neither a parameter nor a resource is an error.
 """
 
 import copy
@@ -94,7 +94,7 @@ def of_type(template, kind):
 def changed(template, path, value=NOTHING):
     """A copy with one thing changed, or taken out if no value is given: to show that an assertion sees it.
 
-    The path is dotted (`Resources.Table.Properties.Tags.0`); what is changed has to be there before, or its parent, to set it.
+    The path is dotted (`Resources.Table.Properties.Tags.0`). What is taken out has to be there; what is set, its parent.
     """
     *way, last = path.split(".")
     step = lambda place, name: place[int(name)] if isinstance(place, list) else place[name]
@@ -194,7 +194,8 @@ def resolved(value, known, imports):
         if name.startswith("Fn::"):
             raise NotImplementedError(f"{name} is not known here: add it to infra/checks/template.py")
     # A resource that its condition leaves out is still a dict with `Condition`: the name stays beside its other keys.
-    inside = {key: inner if key == "Condition" and isinstance(inner, str) else again(inner) for key, inner in value.items()}
+    is_name = lambda key, inner: key == "Condition" and isinstance(inner, str)
+    inside = {key: inner if is_name(key, inner) else again(inner) for key, inner in value.items()}
     return {key: inner for key, inner in inside.items() if inner is not NOTHING}
 
 

@@ -5,5 +5,6 @@ mod idle;
 mod kills;
 pub mod place;
 mod recorder;
+mod stack;
 mod units;
 mod walk;

@@ -1,4 +1,4 @@
-//! One fleet's surroundings: what bootstrap makes under names of its own, a simulated Bedrock, and services to start.
+//! One fleet's surroundings: what infra/storage.yaml makes under names of its own, a simulated Bedrock, and services to start.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use annexa::adapters::sim_bedrock::{Settings, SimBedrock, SimHandle, SimSetup, Stats};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use super::recorder::Recorder;
@@ -17,6 +18,13 @@ use crate::cli::process::{Running, pause};
 
 /// The roles that are services.
 pub const ROLES: [&str; 3] = ["splitter", "worker", "aggregator"];
+
+/// The variables that name queues.
+pub const QUEUES: [&str; 3] = [
+    "ANNEXA_INBOX_QUEUE_URL",
+    "ANNEXA_CHUNK_QUEUE_URL",
+    "ANNEXA_DONE_QUEUE_URL",
+];
 
 /// A fleet's surroundings.
 pub struct FleetPlace {
@@ -41,6 +49,31 @@ pub fn python() -> PathBuf {
     target.join("emulator/bin/python")
 }
 
+/// Deploys infra/storage.yaml as it is for the fleet `name`, with these parameters (`Key=Value`): the services' environment,
+/// or what CloudFormation said.
+pub fn deployed(name: &str, parameters: &[&str]) -> Result<BTreeMap<String, String>, String> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let mut deploy = Command::new(python());
+    deploy.arg(format!("{root}localstack/stack.py"));
+    deploy.args(["--endpoint-url", Emulator::shared().endpoint()]);
+    deploy.args(["--region", REGION, "--name", name]);
+    deploy
+        .arg("--template")
+        .arg(format!("{root}infra/storage.yaml"));
+    for parameter in parameters {
+        deploy.args(["-p", parameter]);
+    }
+    let made = deploy.output().expect("python is installed");
+    if !made.status.success() {
+        return Err(String::from_utf8_lossy(&made.stderr).into_owned());
+    }
+    let said = String::from_utf8(made.stdout).expect("it prints text");
+    let pairs = said.lines().filter_map(|line| line.split_once('='));
+    Ok(pairs
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect())
+}
+
 impl FleetPlace {
     /// With a simulator that is set up so, where all that services ask of AWS passes through a recorder.
     pub fn recorded(settings: Settings) -> (FleetPlace, Recorder) {
@@ -55,31 +88,7 @@ impl FleetPlace {
     /// With a simulator that is set up so; received messages are hidden for `visibility_s`.
     pub fn new(settings: Settings, visibility_s: u32) -> FleetPlace {
         let emulator = Emulator::shared();
-        let made = Command::new(python())
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/localstack/bootstrap.py"
-            ))
-            .args(["--endpoint-url", emulator.endpoint(), "--region", REGION])
-            .args([
-                "--name",
-                &unique("fleet"),
-                "--visibility-s",
-                &visibility_s.to_string(),
-            ])
-            .output()
-            .unwrap();
-        let said = String::from_utf8(made.stdout).unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-        let mut env: BTreeMap<String, String> = said
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
+        let env = deployed(&unique("f"), &[]).unwrap_or_else(|why| panic!("{why}"));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -90,14 +99,31 @@ impl FleetPlace {
             ..SimSetup::default()
         };
         let sim = runtime.block_on(SimBedrock::start_here(setup)).unwrap();
-        env.insert("AWS_ENDPOINT_URL_BEDROCK_RUNTIME".into(), sim.url());
-        FleetPlace {
+        let url = sim.url();
+        let mut fleet = FleetPlace {
             place: Place::new(),
             runtime,
             sim: Some(sim),
             env,
             s3: emulator.s3(),
             sqs: emulator.sqs(),
+        };
+        fleet.set("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url);
+        fleet.hide_for(visibility_s);
+        fleet
+    }
+
+    /// Hides received messages of all queues for so long: shorter than the stack allows, where a test waits for it.
+    fn hide_for(&self, visibility_s: u32) {
+        for queue in QUEUES {
+            let set = self.sqs.set_queue_attributes().queue_url(&self.env[queue]);
+            let set = set.attributes(
+                QueueAttributeName::VisibilityTimeout,
+                visibility_s.to_string(),
+            );
+            self.runtime
+                .block_on(set.send())
+                .expect("a queue's attributes can be set");
         }
     }
 

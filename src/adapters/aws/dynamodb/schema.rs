@@ -1,4 +1,4 @@
-//! The table's definition, for whoever makes one: tests and the bootstrap of an emulator. The stack says the same in its
+//! The table's definition, for tests that make one of their own. infra/storage.yaml says the same in its
 //! own words.
 
 use std::time::Duration;
