@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A stand-in for S3, SQS, DynamoDB, CloudFormation on this machine: installed once, on a free port, gone with who asked.
+"""A stand-in for S3, SQS, DynamoDB, CloudFormation on this machine: installed once, on a free port, gone with its asker.
 
     localstack/emulator.py                    serves, says its address in one line, ends when standard input does
     localstack/emulator.py --port 4566        serves on a port of your choice until a signal comes

@@ -2,8 +2,8 @@
 
     stack.py --endpoint-url http://127.0.0.1:4566 --template infra/storage.yaml [--name annexa] [-p Key=Value ...]
 
-The stack is NAME-storage for storage.yaml, as infra/deploy calls it; said again it is updated. The environment comes from
-the stack's outputs, one NAME=value a line.
+The stack is NAME-storage for storage.yaml, as infra/deploy calls it; said again it is updated. The environment comes
+from the stack's outputs, one NAME=value a line.
 For emulators only: the keys that it signs with are not those of an account.
 """
 

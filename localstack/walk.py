@@ -1,5 +1,5 @@
-"""The walk without docker: an emulator with what infra/storage.yaml makes, simulated Bedrock, one splitter, three workers
-and one aggregator, each a process of its own; a CSV dropped into the inbox bucket; its summary.
+"""The walk without docker: an emulator with what infra/storage.yaml makes, simulated Bedrock, one splitter, three
+workers and one aggregator, each a process of its own; a CSV dropped into the inbox bucket; its summary.
 
     localstack/walk [FILE.csv]
 

@@ -1,4 +1,4 @@
-"""What the linters of infra/check found, what of it is excused in infra/exceptions.toml, and what therefore is wrong."""
+"""What the linters of infra/check found, what infra/exceptions.toml excuses of it, and what therefore is wrong."""
 
 import json
 import tomllib
@@ -53,7 +53,7 @@ def judge(findings, excused, templates):
     wrong = [f"{finding} (mend it, or say why not in infra/exceptions.toml)" for finding in unexcused]
     for tool, check, template, resource in excused:
         if template in templates and (tool, check, template, resource) not in found:
-            wrong.append(f"infra/exceptions.toml: {check} finds nothing in {resource} of {template} (any more): take it out")
+            wrong.append(f"infra/exceptions.toml: {check} finds nothing in {resource} of {template}: take it out")
     return wrong
 
 

@@ -144,7 +144,7 @@ def delivers_events(template):
 
 
 def sets_queues(template, **given):
-    """Long polls, times, the key with a long reuse, and dead letters that outlast the queue, each pair only for itself."""
+    """Long polls, times, the key with a long reuse; dead letters that outlast the queue, each pair only for itself."""
     known = settings(template, **given)
     queues = properties(template, "AWS::SQS::Queue", **given)
     if set(queues) != {f"{name}{kind}" for name in QUEUES for kind in ("Queue", "DeadLetterQueue")}:
@@ -173,7 +173,7 @@ def sets_queues(template, **given):
 
 
 def opens_the_key_to_two_services(template, **given):
-    """S3 for the inbox's events and CloudWatch Logs for the fleet's groups; IAM of this account decides on all others."""
+    """S3 for the inbox's events, CloudWatch Logs for the fleet's groups; IAM of this account decides on all others."""
     known = settings(template, **given)
     key = properties(template, "AWS::KMS::Key", **given)["Key"]
     if key.get("EnableKeyRotation") is not True:
@@ -208,7 +208,7 @@ def opens_the_key_to_two_services(template, **given):
 
 
 def protects_the_table(template):
-    """Keys as src/adapters/aws/dynamodb has them, on demand, time to live, point-in-time recovery, the key, protection."""
+    """The ledger's keys, on demand, time to live, point-in-time recovery, the fleet's key, protection."""
     (name, table), = properties(template, "AWS::DynamoDB::Table").items()
     wanted = {
         "BillingMode": "PAY_PER_REQUEST",

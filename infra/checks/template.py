@@ -7,8 +7,8 @@
     resolve(storage["Resources"]["Table"], known)         # with those put in
     resolve(fleet["Resources"]["X"], known, exports(storage, known, "f-storage"))
 
-What depends on a resource (its Ref or GetAtt) has no value before it exists, and stays as it is. Nothing is guessed: a name
-that is neither a parameter nor a resource is an error.
+What depends on a resource (its Ref or GetAtt) has no value before it exists, and stays as it is. Nothing is guessed: a
+name that is neither a parameter nor a resource is an error.
 """
 
 import copy
@@ -94,7 +94,7 @@ def of_type(template, kind):
 def changed(template, path, value=NOTHING):
     """A copy with one thing changed, or taken out if no value is given: to show that an assertion sees it.
 
-    The path is dotted (`Resources.Table.Properties.Tags.0`). What is taken out has to be there; what is set, its parent.
+    The path is dotted (`Resources.Table.Properties.Tags.0`). What is taken out has to be there, what is set, its parent.
     """
     *way, last = path.split(".")
     step = lambda place, name: place[int(name)] if isinstance(place, list) else place[name]

@@ -31,29 +31,31 @@ class Storage(unittest.TestCase):
         self.assertEqual(list(rule(STORAGE)), [])
         self.assertTrue(breaks)
         for path, *value in breaks:
-            self.assertNotEqual(list(rule(changed(STORAGE, f"Resources.{path}", *value))), [], f"{path} {value} is not seen")
+            broken = changed(STORAGE, f"Resources.{path}", *value)
+            self.assertNotEqual(list(rule(broken)), [], f"{path} {value} is not seen")
 
     def test_what_holds_data_outlives_the_stack(self):
         self.holds(
             keeps_data,
-            *[(f"{name}.DeletionPolicy",) for name in ("Key", "InboxBucket", "ResultsBucket", "Table", "WorkerLogGroup")],
+            ("Key.DeletionPolicy",),
+            ("InboxBucket.DeletionPolicy",),
+            ("ResultsBucket.DeletionPolicy",),
+            ("WorkerLogGroup.DeletionPolicy",),
             ("Table.DeletionPolicy", "Delete"),
             ("InboxBucket.UpdateReplacePolicy",),
             ("Key.UpdateReplacePolicy", "Delete"),
         )
 
     def test_buckets_are_private_and_encrypted_with_the_key(self):
+        encryption = "Properties.BucketEncryption.ServerSideEncryptionConfiguration.0"
         self.holds(
             closes_buckets,
             ("InboxBucket.Properties.PublicAccessBlockConfiguration.IgnorePublicAcls", False),
             ("ResultsBucket.Properties.PublicAccessBlockConfiguration",),
             ("ResultsBucket.Properties.OwnershipControls",),
-            ("InboxBucket.Properties.BucketEncryption.ServerSideEncryptionConfiguration.0.BucketKeyEnabled", False),
+            (f"InboxBucket.{encryption}.BucketKeyEnabled", False),
             ("ResultsBucket.Properties.LifecycleConfiguration.Rules.0.AbortIncompleteMultipartUpload",),
-            (
-                "ResultsBucket.Properties.BucketEncryption.ServerSideEncryptionConfiguration.0.ServerSideEncryptionByDefault",
-                {"SSEAlgorithm": "AES256"},
-            ),
+            (f"ResultsBucket.{encryption}.ServerSideEncryptionByDefault", {"SSEAlgorithm": "AES256"}),
         )
 
     def test_every_bucket_and_queue_refuses_plain_http(self):
@@ -93,17 +95,19 @@ class Storage(unittest.TestCase):
         )
 
     def test_what_is_dropped_reaches_the_inbox_queue(self):
+        told = "InboxBucket.Properties.NotificationConfiguration.QueueConfigurations.0"
         self.holds(
             delivers_events,
             ("InboxBucket.DependsOn",),
             ("InboxBucket.Properties.VersioningConfiguration.Status", "Suspended"),
-            ("InboxBucket.Properties.NotificationConfiguration.QueueConfigurations.0.Event", "s3:ObjectCreated:Put"),
-            ("InboxBucket.Properties.NotificationConfiguration.QueueConfigurations.0.Filter",),
-            ("InboxBucket.Properties.NotificationConfiguration.QueueConfigurations.0.Queue", {"Fn::GetAtt": ["DoneQueue", "Arn"]}),
+            (f"{told}.Event", "s3:ObjectCreated:Put"),
+            (f"{told}.Filter",),
+            (f"{told}.Queue", {"Fn::GetAtt": ["DoneQueue", "Arn"]}),
         )
 
     def test_queues_poll_long_keep_long_and_bury_in_their_own_grave(self):
-        self.assertEqual(list(sets_queues(STORAGE, FleetName="mine", VisibilityTimeoutS=60, MaxReceiveCount=50, **GOVCLOUD)), [])
+        given = {"FleetName": "mine", "VisibilityTimeoutS": 60, "MaxReceiveCount": 50}
+        self.assertEqual(list(sets_queues(STORAGE, **given, **GOVCLOUD)), [])
         self.holds(
             sets_queues,
             ("ChunkQueue.Properties.ReceiveMessageWaitTimeSeconds", 0),

@@ -126,7 +126,10 @@ async fn queues_are_as_the_design_says_encrypted_and_closed_to_plain_http() {
         assert_eq!(dead["MessageRetentionPeriod"], days(14));
         let redrive: Value = serde_json::from_str(&live["RedrivePolicy"]).unwrap();
         assert_eq!(redrive["deadLetterTargetArn"], dead["QueueArn"]);
-        assert_eq!(redrive["maxReceiveCount"].to_string().trim_matches('"'), "100");
+        assert_eq!(
+            redrive["maxReceiveCount"].to_string().trim_matches('"'),
+            "100"
+        );
         let allow: Value = serde_json::from_str(&dead["RedriveAllowPolicy"]).unwrap();
         assert_eq!(allow["sourceQueueArns"], json!([live["QueueArn"]]));
         for attributes in [&live, &dead] {
@@ -238,7 +241,9 @@ async fn deleting_the_stack_keeps_what_holds_data() {
     // The queues go last of what goes: their policies and the alias lean on them.
     let sqs = emulator.sqs();
     for looks in 0.. {
-        let look = sqs.get_queue_url().queue_name(format!("{}-chunks", stack.name));
+        let look = sqs
+            .get_queue_url()
+            .queue_name(format!("{}-chunks", stack.name));
         if look.send().await.is_err() {
             break;
         }
