@@ -5,6 +5,7 @@
 
 mod dead_letters;
 mod finish;
+mod standing;
 mod sweep;
 mod unsplit;
 
@@ -25,6 +26,9 @@ use crate::ports::lease;
 use crate::ports::queue::Received;
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::{Blobs, Clock, Ledger, Models, Queue, Shutdown};
+use crate::telemetry::Gauge;
+
+pub use standing::Standing;
 
 /// A window is topped up once so many parts of it (a tenth) are free.
 const TOP_UP_PART: u32 = 10;
@@ -71,6 +75,7 @@ pub struct Aggregator {
     /// Where splits are asked for; none: whoever makes jobs sees to that.
     inbox: Option<Arc<dyn Queue>>,
     unsplit: unsplit::Unsplit,
+    standing: Standing,
 }
 
 impl Aggregator {
@@ -82,6 +87,7 @@ impl Aggregator {
             told: dead_letters::Told::default(),
             inbox: None,
             unsplit: unsplit::Unsplit::default(),
+            standing: Standing::default(),
         }
     }
 
@@ -89,6 +95,16 @@ impl Aggregator {
     pub fn with_inbox(mut self, inbox: Arc<dyn Queue>) -> Aggregator {
         self.inbox = Some(inbox);
         self
+    }
+
+    /// How its jobs stand, and what it counted, for metrics.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Its gauges as they stand now, for metrics.
+    pub fn gauges(&self) -> Vec<Gauge> {
+        self.standing.gauges(self.ports.clock.monotonic())
     }
 
     /// Has a job go on or end, as far as it can.
@@ -100,9 +116,11 @@ impl Aggregator {
         };
         if job.is_over() {
             // Whoever ended it may have died before it tidied up.
+            self.standing.is_over(job_id);
             finish::clean_up(ports, &job).await;
             return Ok(Disposition::Delete);
         }
+        self.standing.saw(&job, clock.monotonic());
         if job.is_done() || job.stopping.is_some() {
             return self.finish_if_elected(job_id).await;
         }
@@ -171,6 +189,7 @@ impl Aggregator {
         match ended {
             EndOutcome::Ended => {
                 tracing::info!(job = %job_id, state = end.name(), "job ended");
+                self.standing.ended(job_id, &end);
                 finish::clean_up(&self.ports, &job).await;
                 Ok(Disposition::Delete)
             }

@@ -20,9 +20,14 @@ impl Aggregator {
                 () = self.ports.shutdown.draining() => return,
                 () = self.ports.clock.sleep(self.setup.sweep_every) => {}
             }
-            if let Err(error) = self.sweep().await {
-                tracing::warn!(%error, "sweep not complete; the next one goes on");
-            }
+            self.sweep_once().await;
+        }
+    }
+
+    /// One sweep; what it cannot do is said, and left to the next.
+    pub async fn sweep_once(&self) {
+        if let Err(error) = self.sweep().await {
+            tracing::warn!(%error, "sweep not complete; the next one goes on");
         }
     }
 
@@ -33,6 +38,7 @@ impl Aggregator {
         }
         let ledger = &self.ports.ledger;
         let jobs = retry(&*self.ports.clock, Backoff::STORAGE, || ledger.live_jobs()).await?;
+        self.standing.saw_all(&jobs, self.ports.clock.monotonic());
         let is_lost = self.is_any_lost(&jobs).await;
         let mut failed = None;
         for job in &jobs {

@@ -1,9 +1,11 @@
-//! `annexa generate`: completions and the man page, made from the same definitions as the help.
+//! `annexa generate`: completions and the man page, made from the same definitions as the help, and the list of metrics.
 
 use std::io::Write;
 
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
+
+use crate::telemetry::names;
 
 /// What can be generated.
 #[derive(Debug, Subcommand)]
@@ -15,6 +17,8 @@ pub enum GenerateCommand {
     },
     /// The man page, in roff
     Man,
+    /// The services' metrics in CloudWatch: names, units, dimensions, as JSON
+    Metrics,
 }
 
 /// Prints what was asked for.
@@ -32,6 +36,10 @@ pub fn run(
             let mut text = Vec::new();
             clap_complete::generate(*shell, command, "annexa", &mut text);
             out.write_all(&text)?;
+        }
+        GenerateCommand::Metrics => {
+            serde_json::to_writer_pretty(&mut *out, &names::as_json())?;
+            writeln!(out)?;
         }
         GenerateCommand::Man => {
             command.build();

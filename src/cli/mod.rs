@@ -70,7 +70,7 @@ enum Command {
     /// Build and measure the offline model
     #[command(subcommand)]
     Corpus(corpus::CorpusCommand),
-    /// Print shell completions or the man page
+    /// Print shell completions, the man page or the list of metrics
     #[command(subcommand)]
     Generate(generate::GenerateCommand),
 }

@@ -27,6 +27,9 @@ pub struct FleetArgs {
     /// Keys under this prefix are the inbox, and no output may lie there; * means every key [default: inbox/]
     #[arg(long, value_name = "PREFIX", env = "ANNEXA_INBOX_PREFIX")]
     pub inbox_prefix: Option<String>,
+    /// The fleet's name in metrics [default: annexa]
+    #[arg(long, value_name = "NAME", env = "ANNEXA_FLEET")]
+    pub fleet: Option<String>,
     /// Region of everything [default: AWS_REGION or your AWS profile's]
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,

@@ -52,6 +52,7 @@ impl Check {
             table: self.table(&args.table),
             output_bucket: self.bucket(&args.output_bucket),
             inbox_prefix: self.prefix(&args.inbox_prefix),
+            fleet: self.fleet(&args.fleet),
             region: given(&args.region).map(str::to_string),
             catalog: self.catalog(&args.models),
             chunks_in_hand: self.number(
@@ -219,6 +220,19 @@ impl Check {
                 prefix.to_string()
             }
         }
+    }
+
+    fn fleet(&mut self, value: &Option<String>) -> String {
+        let fleet = given(value).unwrap_or("annexa");
+        let is_name = fleet.len() <= 255
+            && fleet
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+        if !is_name {
+            let expected = "a name is expected: up to 255 of letters, digits, '_', '-' and '.'";
+            self.wrong("ANNEXA_FLEET", fleet, expected);
+        }
+        fleet.to_string()
     }
 
     fn catalog(&mut self, value: &Option<String>) -> Arc<Catalog> {

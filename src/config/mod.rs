@@ -30,6 +30,8 @@ pub struct FleetConfig {
     pub output_bucket: String,
     /// Keys that begin with it are the inbox; empty: every key. Outputs under it are refused.
     pub inbox_prefix: String,
+    /// The fleet's name, a dimension of its metrics.
+    pub fleet: String,
     /// Region as given by flag; none: as the SDK finds it.
     pub region: Option<String>,
     /// What holds where a spec is silent.

@@ -28,6 +28,7 @@ fn set(value: &str) -> Option<String> {
 fn five_places_are_enough_and_the_rest_has_defaults() {
     let config = good().check().unwrap();
     assert_eq!(config.inbox_prefix, "inbox/");
+    assert_eq!(config.fleet, "annexa");
     assert_eq!(config.defaults.batch_size, 2);
     assert_eq!(config.defaults.max_workers, 32);
     assert_eq!(config.defaults.rate_limit, None);
@@ -48,6 +49,7 @@ fn all_that_is_wrong_is_said_at_once_with_variable_and_flag() {
         table: set("a table"),
         output_bucket: set("s3://reports"),
         inbox_prefix: set("/inbox"),
+        fleet: set("our fleet"),
         default_batch_size: set("11"),
         default_max_workers: set("many"),
         default_rate_limit: set("-1"),
@@ -71,6 +73,7 @@ fn all_that_is_wrong_is_said_at_once_with_variable_and_flag() {
         ("ANNEXA_TABLE (--table)", "is 'a table'"),
         ("ANNEXA_OUTPUT_BUCKET (--output-bucket)", "no s3://"),
         ("ANNEXA_INBOX_PREFIX (--inbox-prefix)", "is '/inbox'"),
+        ("ANNEXA_FLEET (--fleet)", "is 'our fleet'"),
         ("DEFAULT_BATCH_SIZE (--default-batch-size)", "from 1 to 10"),
         ("DEFAULT_MAX_WORKERS (--default-max-workers)", "is 'many'"),
         ("DEFAULT_RATE_LIMIT (--default-rate-limit)", "is '-1'"),
@@ -91,7 +94,7 @@ fn all_that_is_wrong_is_said_at_once_with_variable_and_flag() {
             .unwrap_or_else(|| panic!("nothing is said of {name}: {problems:#?}"));
         assert!(said.contains(found), "{said}");
     }
-    assert_eq!(problems.len(), 16, "{problems:#?}");
+    assert_eq!(problems.len(), 17, "{problems:#?}");
 }
 
 #[test]

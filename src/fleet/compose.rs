@@ -155,20 +155,29 @@ impl Composition<'_> {
         let (service, in_hand) = (Service::Aggregator, ANNOUNCEMENTS_IN_HAND);
         let sweeper = aggregator.clone();
         let (clock, shutdown) = (self.clock.clone(), self.shutdown.clone());
+        let (told, shown) = (aggregator.clone(), aggregator.clone());
         let beside = async move {
             let over = async {
                 shutdown.draining().await;
                 clock.sleep(SWEEP_GRACE).await;
             };
+            let sweep = async {
+                // At once: one that was woken because jobs wait knows of them before its first line of metrics is due.
+                sweeper.sweep_once().await;
+                sweeper.sweep_until_drained().await;
+            };
             tokio::select! {
                 biased;
-                () = sweeper.sweep_until_drained() => {}
+                () = sweep => {}
                 () = over => {}
             }
         };
         Running {
             consumer: self.consumer(service, &ports.done, aggregator, in_hand, watch),
-            flusher: self.flusher(service, &ports.done, watch),
+            flusher: self
+                .flusher(service, &ports.done, watch)
+                .with_counts(Box::new(move || told.standing().counts()))
+                .with_gauges(Box::new(move || shown.gauges())),
             beside: beside.boxed(),
         }
     }
@@ -198,6 +207,7 @@ impl Composition<'_> {
 
     fn flusher(&self, service: Service, queue: &Arc<dyn Queue>, watch: &Watch) -> Flusher {
         Flusher::new(
+            &self.config.fleet,
             service.name(),
             watch.metrics.clone(),
             self.clock.clone(),

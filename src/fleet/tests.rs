@@ -358,3 +358,41 @@ async fn i4_s14_a_job_whose_split_message_is_lost_is_asked_for_again_and_given_u
     let job = place.ledger.job(&job_id).await.unwrap().unwrap();
     assert!(job.stopping.is_some(), "a job always ends");
 }
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_job_counts_as_live_from_the_first_sweep_to_its_end_however_long_its_chunks_are_in_work()
+ {
+    let place = Place::new().await;
+    let (ports, handle) = place.ports(Duration::ZERO);
+    let aggregator = Arc::new(ports.aggregator(&setup_of_roles()));
+    let told = |name: &str| {
+        let gauges = aggregator.gauges();
+        let found = gauges.iter().find(|(told, _, _)| *told == name);
+        found.expect("it is always told").2
+    };
+    assert_eq!(told("LiveJobs"), 0.0, "nothing is known yet");
+    // Somebody has its chunk in hand, and nothing is announced.
+    for minute in 0..90 {
+        aggregator.sweep_once().await;
+        assert_eq!((told("LiveJobs"), told("PausedJobs")), (1.0, 0.0));
+        assert!(told("LongestStall") >= 60.0 * f64::from(minute));
+        place.clock.sleep(Duration::from_secs(60)).await;
+    }
+    place
+        .work(Duration::from_secs(1), 60, Watch::default())
+        .await;
+    place
+        .run(
+            &place.done,
+            aggregator.clone(),
+            Watch::default(),
+            &handle,
+            60,
+        )
+        .await;
+    assert_eq!((told("LiveJobs"), told("LongestStall")), (0.0, 0.0));
+    assert_eq!(
+        aggregator.standing().counts(),
+        [("JobsEnded", 1), ("JobsFailed", 0)]
+    );
+}

@@ -3,8 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// Under which all metrics are found.
-const NAMESPACE: &str = "Annexa";
+use super::names::{DIMENSIONS, NAMESPACE};
 
 /// A metric and its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +15,7 @@ pub(super) struct Metric {
 }
 
 /// The line, without its end. At most 100 metrics, all finite.
-pub(super) fn line(service: &str, now_ms: u64, metrics: &[Metric]) -> String {
+pub(super) fn line(fleet: &str, service: &str, now_ms: u64, metrics: &[Metric]) -> String {
     let declared: Vec<Value> = metrics
         .iter()
         .map(|metric| json!({ "Name": metric.name, "Unit": metric.unit }))
@@ -28,12 +27,14 @@ pub(super) fn line(service: &str, now_ms: u64, metrics: &[Metric]) -> String {
             "Timestamp": now_ms,
             "CloudWatchMetrics": [{
                 "Namespace": NAMESPACE,
-                "Dimensions": [["Service"]],
+                "Dimensions": [DIMENSIONS],
                 "Metrics": declared,
             }],
         }),
     );
-    root.insert("Service".to_string(), service.into());
+    for (dimension, value) in DIMENSIONS.into_iter().zip([fleet, service]) {
+        root.insert(dimension.to_string(), value.into());
+    }
     for metric in metrics {
         root.insert(metric.name.to_string(), number(metric.value));
     }
@@ -84,6 +85,7 @@ mod tests {
     fn a_line_is_valid_embedded_metric_format() {
         let metric = |name, unit, value| Metric { name, unit, value };
         let text = line(
+            "annexa",
             "worker",
             1_767_225_600_000,
             &[
@@ -95,7 +97,7 @@ mod tests {
         check(&text);
         assert_eq!(
             text,
-            r#"{"_aws":{"Timestamp":1767225600000,"CloudWatchMetrics":[{"Namespace":"Annexa","Dimensions":[["Service"]],"Metrics":[{"Name":"Rows","Unit":"Count"},{"Name":"CostUsd","Unit":"None"},{"Name":"LaneUse","Unit":"Percent"}]}]},"Service":"worker","Rows":200,"CostUsd":0.0125,"LaneUse":97.5}"#
+            r#"{"_aws":{"Timestamp":1767225600000,"CloudWatchMetrics":[{"Namespace":"Annexa","Dimensions":[["Fleet","Service"]],"Metrics":[{"Name":"Rows","Unit":"Count"},{"Name":"CostUsd","Unit":"None"},{"Name":"LaneUse","Unit":"Percent"}]}]},"Fleet":"annexa","Service":"worker","Rows":200,"CostUsd":0.0125,"LaneUse":97.5}"#
         );
     }
 }

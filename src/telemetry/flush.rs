@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::emf::{Metric, line};
 use super::metrics::{COUNTS, Count, Metrics};
+use super::names;
 use crate::pacing::lane::LaneSnapshot;
 use crate::ports::{Clock, Queue};
 
@@ -19,8 +20,15 @@ pub type Lanes = Box<dyn Fn() -> Vec<(String, LaneSnapshot)> + Send + Sync>;
 /// What tells of a role's own counts: names, and how often since the start; always the same names in the same order.
 pub type Counts = Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>;
 
+/// A value as it stands: name, CloudWatch's unit, value.
+pub type Gauge = (&'static str, &'static str, f64);
+
+/// What tells of a role's own gauges; always the same names in the same order.
+pub type Gauges = Box<dyn Fn() -> Vec<Gauge> + Send + Sync>;
+
 /// Writes the metrics of one service.
 pub struct Flusher {
+    fleet: String,
     service: &'static str,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
@@ -29,6 +37,7 @@ pub struct Flusher {
     queue: Arc<dyn Queue>,
     lanes: Option<Lanes>,
     counts: Option<Counts>,
+    gauges: Option<Gauges>,
     out: Mutex<Box<dyn Write + Send>>,
     before: Mutex<Before>,
 }
@@ -46,8 +55,9 @@ struct Before {
 }
 
 impl Flusher {
-    /// Writes lines for `service` to `out`.
+    /// Writes lines for `service` of `fleet` to `out`.
     pub fn new(
+        fleet: &str,
         service: &'static str,
         metrics: Arc<Metrics>,
         clock: Arc<dyn Clock>,
@@ -60,6 +70,7 @@ impl Flusher {
             ..Before::default()
         };
         Flusher {
+            fleet: fleet.to_string(),
             service,
             metrics,
             clock,
@@ -67,6 +78,7 @@ impl Flusher {
             queue,
             lanes: None,
             counts: None,
+            gauges: None,
             out: Mutex::new(out),
             before: Mutex::new(before),
         }
@@ -84,16 +96,30 @@ impl Flusher {
         self
     }
 
-    /// Writes for ever.
+    /// The same, with gauges of the role's own.
+    pub fn with_gauges(mut self, gauges: Gauges) -> Flusher {
+        self.gauges = Some(gauges);
+        self
+    }
+
+    /// Writes for ever: in the middle of each interval of wall time, so that each minute has its line however long one
+    /// takes. Scaling and alarms look at whole minutes.
     pub async fn run(&self) {
         loop {
-            self.clock.sleep(self.every).await;
+            self.clock.sleep(self.until_next()).await;
             self.flush().await;
         }
     }
 
-    /// Writes what has happened since the last time; nothing if nothing has.
+    fn until_next(&self) -> Duration {
+        let every_ms = (self.every.as_millis() as u64).max(1);
+        let into_ms = (self.clock.now_ms() + every_ms / 2) % every_ms;
+        Duration::from_millis(every_ms - into_ms)
+    }
+
+    /// Writes what has happened since the last time, and what stands; nothing if there is neither.
     pub async fn flush(&self) {
+        let now_ms = self.clock.now_ms();
         let backlog = self.backlog().await;
         let text = {
             let mut before = self.before.lock().expect("no panic while held");
@@ -101,12 +127,18 @@ impl Flusher {
             let seen = metrics.iter().filter(|metric| metric.value != 0.0);
             before.known.extend(seen.map(|metric| metric.name));
             metrics.retain(|metric| before.known.contains(metric.name));
+            let is_named =
+                |metric: &Metric| names::is_named(self.service, metric.name, metric.unit);
+            debug_assert!(
+                metrics.iter().all(is_named),
+                "a metric without a name: {metrics:?}"
+            );
             let values: Vec<f64> = metrics.iter().map(|metric| metric.value).collect();
             if values.iter().all(|value| *value == 0.0) && before.values.iter().all(|v| *v == 0.0) {
                 return;
             }
             before.values = values;
-            line(self.service, self.clock.now_ms(), &metrics)
+            line(&self.fleet, self.service, now_ms, &metrics)
         };
         let mut out = self.out.lock().expect("no panic while held");
         // A reader that has gone ends no work.
@@ -159,6 +191,9 @@ impl Flusher {
             });
         }
         let mut gauge = |name, unit, value| metrics.push(Metric { name, unit, value });
+        for (name, unit, value) in self.gauges.iter().flat_map(|gauges| gauges()) {
+            gauge(name, unit, round(value));
+        }
         gauge("InHand", "Count", self.metrics.in_hand() as f64);
         let oldest_s = self.metrics.take_oldest_ms() as f64 / 1e3;
         gauge("OldestMessageAge", "Seconds", oldest_s);
@@ -234,6 +269,7 @@ mod tests {
         };
         let queue = MemoryQueue::new(clock.clone(), Chaos::none(clock.clone()), setup);
         Flusher::new(
+            "annexa",
             "worker",
             Arc::default(),
             clock,
@@ -273,6 +309,44 @@ mod tests {
             lines[1]["Rows"].is_null(),
             "nothing of the kind was ever done"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gauge_is_written_in_each_minute_that_it_stands_and_once_more_when_it_is_over() {
+        let (out, clock) = (Out::default(), Arc::new(SimClock::new(1)));
+        let live = Arc::new(std::sync::atomic::AtomicU64::new(1));
+        let shown = live.clone();
+        let flusher = Flusher {
+            clock: clock.clone(),
+            service: "aggregator",
+            ..flusher(&out)
+        };
+        let read = move || shown.load(std::sync::atomic::Ordering::Relaxed) as f64;
+        let flusher = flusher.with_gauges(Box::new(move || vec![("LiveJobs", "Count", read())]));
+        let change = async {
+            clock.sleep(Duration::from_secs(10 * 60)).await;
+            live.store(0, std::sync::atomic::Ordering::Relaxed);
+            clock.sleep(Duration::from_secs(10 * 60)).await;
+        };
+        tokio::select! {
+            () = flusher.run() => {}
+            () = change => {}
+        }
+        let lines = out.lines();
+        let minute =
+            |line: &serde_json::Value| line["_aws"]["Timestamp"].as_u64().unwrap() / 60_000;
+        let minutes: Vec<u64> = lines.iter().map(minute).collect();
+        let first = minutes[0];
+        assert_eq!(
+            minutes,
+            (first..first + lines.len() as u64).collect::<Vec<_>>()
+        );
+        let jobs: Vec<u64> = lines
+            .iter()
+            .map(|line| line["LiveJobs"].as_u64().unwrap())
+            .collect();
+        assert_eq!(jobs, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0]);
+        assert_eq!(lines[0]["Fleet"], "annexa");
     }
 
     #[test]

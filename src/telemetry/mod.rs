@@ -5,8 +5,9 @@ mod flush;
 mod health;
 mod logs;
 mod metrics;
+pub mod names;
 
-pub use flush::Flusher;
+pub use flush::{Flusher, Gauge};
 pub use health::{Health, Pulse};
 pub use logs::{init, quiet_panics};
 pub use metrics::{Count, Metrics};

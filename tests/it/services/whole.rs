@@ -63,6 +63,36 @@ fn stop(services: &mut [Running]) {
     }
 }
 
+/// The metrics of a service: lines that name the fleet and the service, and nothing that docs/metrics.json does not.
+fn metrics(service: &Running) -> Vec<Value> {
+    let listed: Value = serde_json::from_str(include_str!("../../../docs/metrics.json")).unwrap();
+    let lines: Vec<Value> = service
+        .out()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for line in &lines {
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], listed["namespace"]);
+        assert_eq!(directive["Dimensions"], json!([listed["dimensions"]]));
+        assert_eq!(line["Fleet"], "fleet-of-a-test");
+        let of_service = &listed["services"][line["Service"].as_str().unwrap()];
+        let written = directive["Metrics"].as_array().unwrap();
+        assert!(!written.is_empty(), "{line}");
+        for metric in written {
+            let name = metric["Name"].as_str().unwrap();
+            assert_eq!(metric["Unit"], of_service[name], "{name} in {line}");
+        }
+    }
+    lines
+}
+
+/// The sum of a metric over lines.
+fn sum(lines: &[Value], name: &str) -> u64 {
+    let values = lines.iter().filter_map(|line| line[name].as_u64());
+    values.sum()
+}
+
 /// I10: nothing that a service says has any report's words in it.
 fn check_privacy(service: &Running) {
     let said = service.err() + &service.out();
@@ -86,6 +116,7 @@ async fn s25_three_services_code_what_is_dropped_into_the_inbox_and_tell_of_it()
     let mut services = names.map(|name| {
         let mut program = place.program(name);
         program.env("ANNEXA_LOG", "annexa=debug");
+        program.env("ANNEXA_FLEET", "fleet-of-a-test");
         place.start(program)
     });
     drop_reports(&place, "inbox/some reports.csv").await;
@@ -105,17 +136,21 @@ async fn s25_three_services_code_what_is_dropped_into_the_inbox_and_tell_of_it()
             assert!(!span[field].is_null(), "no {field} in {span}");
         }
     }
-    let lines: Vec<Value> = worker
-        .out()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let rows: u64 = lines
-        .iter()
-        .map(|line| line["Rows"].as_u64().unwrap_or(0))
-        .sum();
-    assert_eq!(rows, ROWS as u64, "metrics add up to the rows");
-    assert!(lines.iter().all(|line| line["Service"] == "worker"));
+    let [splitter, worker, aggregator] = services.each_ref().map(metrics);
+    let sums = [
+        sum(&splitter, "JobsCreated"),
+        sum(&worker, "Rows"),
+        sum(&aggregator, "JobsEnded"),
+        sum(&aggregator, "JobsFailed"),
+    ];
+    assert_eq!(sums, [1, ROWS as u64, 1, 0], "metrics add up to the work");
+    for (lines, name) in [
+        (splitter, "splitter"),
+        (worker, "worker"),
+        (aggregator, "aggregator"),
+    ] {
+        assert!(lines.iter().all(|line| line["Service"] == name));
+    }
 }
 
 #[tokio::test]
