@@ -272,6 +272,9 @@ def stays(name):
 FUNCTIONS = {
     "Fn::And": lambda inner, known, imports: all(resolved(inner, known, imports)),
     "Fn::Cidr": stays("Fn::Cidr"),
+    # Of Rules.
+    "Fn::Contains": lambda inner, known, imports: resolved(inner[1], known, imports) in resolved(inner[0], known, imports),
+    "Fn::EachMemberEquals": lambda inner, known, imports: set(resolved(inner[0], known, imports)) <= {inner[1]},
     "Fn::Equals": equals,
     "Fn::FindInMap": find_in_map,
     "Fn::GetAZs": stays("Fn::GetAZs"),
