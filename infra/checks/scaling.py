@@ -29,29 +29,33 @@ FORGOTTEN_AFTER, BACK_AFTER = 360, 15
 
 @dataclasses.dataclass(frozen=True)
 class Quota:
-    """What the model lets through, and what a call is: assumptions of docs/SCALING.md."""
+    """What the model lets through, by the rule of src/pacing/capacity.rs; what a call is, as docs/SCALING.md assumes it."""
 
     tokens_per_minute: int
-    tokens_a_call: int = 3_000
-    latency_s: float = 6.0
+    # Of Claude Haiku 5.5, both problem types, two reports of the public corpus: `annexa capacity`.
+    charged_a_call: int = 6_685
+    reserved_a_call: int = 73_599
+    latency_s: float = 8.0
     calls_in_flight: int = 32
 
     @property
     def calls_a_minute(self):
-        return self.tokens_per_minute / self.tokens_a_call
+        return self.tokens_per_minute / self.charged_a_call
 
     @property
     def useful_in_flight(self):
-        return self.calls_a_minute * self.latency_s / 60
+        by_rate = math.ceil(self.calls_a_minute * self.latency_s / 60)
+        by_reservations = math.floor(self.tokens_per_minute / self.reserved_a_call)
+        return max(1, min(by_rate, by_reservations))
 
     @property
     def tasks_max(self):
-        return max(1, math.ceil(self.useful_in_flight / self.calls_in_flight))
+        return math.ceil(self.useful_in_flight / self.calls_in_flight)
 
     def chunks_a_minute(self, tasks):
-        """What so many busy tasks get done."""
-        theirs = tasks * self.calls_in_flight * 60 / self.latency_s
-        return min(theirs, self.calls_a_minute) / (CHUNK_ROWS / BATCH_SIZE)
+        """What so many busy tasks get done: no more calls in flight than are theirs and the quota holds."""
+        in_flight = min(tasks * self.calls_in_flight, self.useful_in_flight)
+        return min(in_flight * 60 / self.latency_s, self.calls_a_minute) / (CHUNK_ROWS / BATCH_SIZE)
 
 
 def fields(expression):
@@ -276,7 +280,7 @@ class Fleet:
 ROWS = 100_000
 # The aggregator looked at the queues an hour ago.
 ARRIVES = 60
-QUOTAS = (200_000, 2_000_000, 10_000_000)
+QUOTAS = (2_000_000, 10_000_000, 40_000_000)
 
 
 def burst(quota, rows=ROWS, **more):
@@ -319,13 +323,13 @@ def overview():
         quota = Quota(tokens)
         found = summary(burst(quota))
         rows.append(
-            f"| {tokens:,} | {quota.calls_a_minute:,.0f} | {quota.useful_in_flight:,.0f} | {quota.tasks_max} | {found['first']} min "
+            f"| {tokens:,} | {quota.calls_a_minute:,.0f} | {quota.useful_in_flight:,} | {quota.tasks_max} | {found['first']} min "
             f"| {found['full']} min | {found['end']:,} min | {found['asleep']:,} min | {found['worker_hours']:.1f} |"
         )
     return "\n".join(rows)
 
 
-def minutes_of(tokens=10_000_000):
+def minutes_of(tokens=QUOTAS[1]):
     fleet = burst(Quota(tokens))
     rows = ["| minute | chunks that wait | in hand | done | a task | wanted | running | splitter, aggregator |", "|" + "---|" * 8]
     before = None
