@@ -274,7 +274,6 @@ FUNCTIONS = {
     "Fn::Cidr": stays("Fn::Cidr"),
     # Of Rules.
     "Fn::Contains": lambda inner, known, imports: resolved(inner[1], known, imports) in resolved(inner[0], known, imports),
-    "Fn::EachMemberEquals": lambda inner, known, imports: set(resolved(inner[0], known, imports)) <= {inner[1]},
     "Fn::Equals": equals,
     "Fn::FindInMap": find_in_map,
     "Fn::GetAZs": stays("Fn::GetAZs"),
