@@ -1,5 +1,5 @@
-//! The command line program.
+//! The command line program, and each service if it is called by that name.
 
 fn main() -> std::process::ExitCode {
-    annexa::cli::main()
+    annexa::cli::program::main()
 }

@@ -8,6 +8,7 @@ pub mod fleet;
 mod generate;
 pub mod input;
 pub mod models;
+pub mod program;
 pub mod run;
 mod runtime;
 pub mod service;
