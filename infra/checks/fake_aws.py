@@ -1,0 +1,356 @@
+"""A small account for the tests of infra/deploy: `aws`, `docker`, `podman` and `git` as programs that keep books.
+
+What they know is in state.json of their folder, every call with its answer is a line of calls.jsonl. An update of the
+fleet stack ends only when no old task runs; ECS stops an old task only when it is not protected, and a busy task
+protects itself again as often as `renews` says. deploying.py holds calls and answers to the service models of AWS.
+"""
+
+import json
+import sys
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+CLUSTER = "fleet-cluster"
+DIGEST = "sha256:" + 64 * "a"
+# What the fleet stack gives once it is there.
+FLEET_OUTPUTS = {
+    "Cluster": CLUSTER,
+    "SplitterServiceName": "splitter",
+    "WorkerServiceName": "worker",
+    "AggregatorServiceName": "aggregator",
+    "DashboardUrl": "https://dashboard.example",
+}
+
+
+class Refused(Exception):
+    """An answer that is an error: its words, as the AWS CLI says them."""
+
+
+def stack(name, status="CREATE_COMPLETE", parameters=None, outputs=None):
+    """A stack as describe-stacks has it."""
+    return {
+        "StackName": name,
+        "StackStatus": status,
+        "CreationTime": "2026-11-01T00:00:00Z",
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()],
+        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in (outputs or {}).items()],
+    }
+
+
+def storage_outputs(name):
+    """What the storage stack gives."""
+    ends = f"{ACCOUNT}-{REGION}"
+    return {
+        "InboxBucket": f"{name}-inbox-{ends}",
+        "OutputBucket": f"{name}-results-{ends}",
+        "InboxPrefix": "inbox/",
+        "KeyArn": "arn:key",
+    }
+
+
+def task(number, definition, renews=0):
+    """A busy task, protected."""
+    return {
+        "arn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{CLUSTER}/{number}",
+        "definition": definition,
+        "protected": True,
+        "renews": renews,
+    }
+
+
+def flag(words, name, default=None):
+    """The value after a flag."""
+    return words[words.index(name) + 1] if name in words else default
+
+
+def values(words, name):
+    """All values after a flag."""
+    found = []
+    for word in words[words.index(name) + 1 :]:
+        if word.startswith("--"):
+            break
+        found.append(word)
+    return found
+
+
+def aws(state, words):
+    """Plays one command of the AWS CLI."""
+    if words == ["--version"]:
+        return state.get("version", "aws-cli/2.31.0 Python/3.13 Linux/6")
+    if state.get("no_credentials"):
+        raise Refused('Unable to locate credentials. You can configure credentials by running "aws configure".')
+    refused = state.setdefault("refused", {})
+    name = f"{words[0]} {words[1]}"
+    if refused.get(name):
+        raise Refused(refused[name].pop(0))
+    play = PLAYS.get(name)
+    if not play:
+        raise Refused(f"the small account does not play {name}")
+    return play(state, words)
+
+
+def describe_stacks(state, words):
+    name = flag(words, "--stack-name")
+    found = state["stacks"].get(name)
+    if not found:
+        raise Refused(
+            "An error occurred (ValidationError) when calling the DescribeStacks operation: "
+            f"Stack with id {name} does not exist"
+        )
+    if found["StackStatus"].endswith("_IN_PROGRESS") and name in state.get("going", {}):
+        move_tasks(state)
+        if not (name.endswith("-fleet") and any(is_old(state, one) for one in state["tasks"])):
+            finish(state, name)
+    if not state["stacks"].get(name):
+        raise Refused(
+            "An error occurred (ValidationError) when calling the DescribeStacks operation: "
+            f"Stack with id {name} does not exist"
+        )
+    return {"Stacks": [found]}
+
+
+def is_old(state, one):
+    return one["definition"] != state["definition"]
+
+
+def move_tasks(state):
+    """What busy tasks do between two looks, and then what ECS does."""
+    for one in state["tasks"]:
+        if not one["protected"] and one["renews"]:
+            one["renews"] -= 1
+            one["protected"] = True
+    state["tasks"] = [one for one in state["tasks"] if one["protected"] or not is_old(state, one)]
+
+
+def finish(state, name):
+    """The end of what is under way."""
+    end = state["going"].pop(name)
+    if end == "DELETE_COMPLETE":
+        del state["stacks"][name]
+        return
+    state["stacks"][name]["StackStatus"] = end
+    if end.endswith("_COMPLETE") and "ROLLBACK" not in end:
+        outputs = FLEET_OUTPUTS if name.endswith("-fleet") else storage_outputs(name.removesuffix("-storage"))
+        state["stacks"][name]["Outputs"] = stack("", outputs=outputs)["Outputs"]
+
+
+def create_change_set(state, words):
+    name = flag(words, "--stack-name")
+    told = json.loads(flag(words, "--parameters"))
+    before = {
+        one["ParameterKey"]: one["ParameterValue"] for one in state["stacks"].get(name, stack(name))["Parameters"]
+    }
+    after = {
+        one["ParameterKey"]: before[one["ParameterKey"]] if one.get("UsePreviousValue") else one["ParameterValue"]
+        for one in told
+    }
+    state["change_sets"][flag(words, "--change-set-name")] = after
+    return {"Id": "arn:change-set", "StackId": "arn:stack"}
+
+
+def describe_change_set(state, words):
+    name = flag(words, "--stack-name")
+    if name in state.get("unchanged", []):
+        return {
+            "Status": "FAILED",
+            "StatusReason": "The submitted information didn't contain changes. "
+            "Submit different information to create a change set.",
+        }
+    changes = state.get("changes", {}).get(
+        name, [{"Action": "Add", "LogicalResourceId": "Thing", "ResourceType": "AWS::SNS::Topic"}]
+    )
+    return {"Status": "CREATE_COMPLETE", "Changes": [{"Type": "Resource", "ResourceChange": one} for one in changes]}
+
+
+def execute_change_set(state, words):
+    name = flag(words, "--stack-name")
+    verb = "UPDATE" if name in state["stacks"] else "CREATE"
+    found = state["stacks"].setdefault(name, stack(name))
+    found["Parameters"] = stack("", parameters=state["change_sets"][flag(words, "--change-set-name")])["Parameters"]
+    found["StackStatus"] = f"{verb}_IN_PROGRESS"
+    state["going"][name] = state.get("ends", {}).get(name, f"{verb}_COMPLETE")
+    state["token"] = flag(words, "--client-request-token")
+    if name.endswith("-fleet"):
+        state["definition"] = state.get("next_definition", "new")
+    return {}
+
+
+def delete_stack(state, words):
+    name = flag(words, "--stack-name")
+    state["stacks"][name]["StackStatus"] = "DELETE_IN_PROGRESS"
+    state["going"][name] = "DELETE_COMPLETE"
+    if name.endswith("-fleet"):
+        state["definition"] = "none"
+    return {}
+
+
+def describe_stack_events(state, words):
+    return {
+        "StackEvents": [
+            {**event, "ClientRequestToken": event.get("ClientRequestToken", state["token"])}
+            for event in state.get("events", [])
+        ]
+    }
+
+
+def describe_repositories(state, words):
+    name = flag(words, "--repository-names")
+    if name not in state["repositories"]:
+        raise Refused(
+            "An error occurred (RepositoryNotFoundException) when calling the DescribeRepositories operation: "
+            "it does not exist"
+        )
+    return {"repositories": [{"repositoryName": name, "repositoryUri": f"{REGISTRY}/{name}"}]}
+
+
+def create_repository(state, words):
+    state["repositories"][flag(words, "--repository-name")] = []
+    return {"repository": {"repositoryName": flag(words, "--repository-name")}}
+
+
+def describe_images(state, words):
+    image_tag = flag(words, "--image-ids").removeprefix("imageTag=")
+    if image_tag not in state["repositories"].get(flag(words, "--repository-name"), []):
+        raise Refused(
+            "An error occurred (ImageNotFoundException) when calling the DescribeImages operation: it does not exist"
+        )
+    return {"imageDetails": [{"imageDigest": DIGEST, "imageTags": [image_tag]}]}
+
+
+def describe_services(state, words):
+    deployments = [
+        {"status": "PRIMARY", "taskDefinition": state["definition"]},
+        {"status": "ACTIVE", "taskDefinition": "old"},
+    ]
+    return {
+        "services": [
+            {"serviceName": name, "status": "ACTIVE", "deployments": deployments}
+            for name in values(words, "--services")
+        ]
+    }
+
+
+def list_tasks(state, words):
+    return {"taskArns": [one["arn"] for one in state["tasks"]] if flag(words, "--service-name") == "worker" else []}
+
+
+def chosen(state, words):
+    wanted = values(words, "--tasks")
+    return [one for one in state["tasks"] if one["arn"] in wanted]
+
+
+def describe_tasks(state, words):
+    return {"tasks": [{"taskArn": one["arn"], "taskDefinitionArn": one["definition"]} for one in chosen(state, words)]}
+
+
+def get_task_protection(state, words):
+    return {
+        "protectedTasks": [
+            {"taskArn": one["arn"], "protectionEnabled": one["protected"]} for one in chosen(state, words)
+        ]
+    }
+
+
+def update_task_protection(state, words):
+    found = chosen(state, words)
+    for one in found:
+        one["protected"] = "--protection-enabled" in words
+    return {
+        "protectedTasks": [{"taskArn": one["arn"], "protectionEnabled": one["protected"]} for one in found],
+        "failures": state.get("failures", []),
+    }
+
+
+def get_inference_profile(state, words):
+    name = flag(words, "--inference-profile-identifier")
+    base = name.partition(".")[2]
+    return {
+        "models": [
+            {"modelArn": f"arn:aws:bedrock:{region}::foundation-model/{base}"} for region in (REGION, "eu-west-1")
+        ]
+    }
+
+
+def head_bucket(state, words):
+    if flag(words, "--bucket") not in state["buckets"]:
+        raise Refused("An error occurred (404) when calling the HeadBucket operation: Not Found")
+    return {}
+
+
+PLAYS = {
+    "sts get-caller-identity": lambda state, words: {
+        "Account": ACCOUNT,
+        "Arn": f"arn:aws:iam::{ACCOUNT}:user/somebody",
+        "UserId": "U",
+    },
+    "cloudformation validate-template": lambda state, words: {"Parameters": []},
+    "cloudformation describe-stacks": describe_stacks,
+    "cloudformation create-change-set": create_change_set,
+    "cloudformation describe-change-set": describe_change_set,
+    "cloudformation execute-change-set": execute_change_set,
+    "cloudformation delete-change-set": lambda state, words: {},
+    "cloudformation delete-stack": delete_stack,
+    "cloudformation describe-stack-events": describe_stack_events,
+    "ecr describe-repositories": describe_repositories,
+    "ecr create-repository": create_repository,
+    "ecr put-lifecycle-policy": lambda state, words: {"repositoryName": flag(words, "--repository-name")},
+    "ecr describe-images": describe_images,
+    "ecr get-login-password": lambda state, words: "the-password",
+    "ecs describe-services": describe_services,
+    "ecs list-tasks": list_tasks,
+    "ecs describe-tasks": describe_tasks,
+    "ecs get-task-protection": get_task_protection,
+    "ecs update-task-protection": update_task_protection,
+    "bedrock get-inference-profile": get_inference_profile,
+    "s3api head-bucket": head_bucket,
+    "s3api put-object": lambda state, words: {"ETag": "x"},
+}
+
+
+def podman(state, words):
+    """Plays an image builder without an engine."""
+    return docker({**state, "no_daemon": False}, words)
+
+
+def docker(state, words):
+    """Plays the image builder."""
+    if state.get("no_daemon") and words[0] == "info":
+        raise Refused(
+            "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+        )
+    if words[0] in state.get("broken", []):
+        raise Refused("exec format error")
+    if words[0] == "push":
+        repository, _, image_tag = words[1].partition("/")[2].partition(":")
+        state["repositories"][repository].append(image_tag)
+    if words[0] == "run":
+        return {"worker_tasks_max": 3, "useful_calls_in_flight": 90, "tokens_charged_per_call": 1000}
+    return ""
+
+
+def git(state, words):
+    """Plays a clean clone."""
+    return "0123456789ab" if "rev-parse" in words else ""
+
+
+def main(program, folder):
+    """Plays one call of a program and keeps it."""
+    with open(f"{folder}/state.json") as file:
+        state = json.load(file)
+    words = sys.argv[1:]
+    call = {"argv": [program, *words]}
+    if "--password-stdin" in words:
+        call["stdin"] = sys.stdin.read()
+    try:
+        call["out"] = {"aws": aws, "docker": docker, "podman": podman, "git": git}[program](state, words)
+    except Refused as refused:
+        call["err"] = str(refused)
+    with open(f"{folder}/state.json", "w") as file:
+        json.dump(state, file)
+    with open(f"{folder}/calls.jsonl", "a") as file:
+        file.write(json.dumps(call) + "\n")
+    if "err" in call:
+        print(f"\n{call['err']}", file=sys.stderr)
+        return 254
+    print(call["out"] if isinstance(call["out"], str) else json.dumps(call["out"]))
+    return 0

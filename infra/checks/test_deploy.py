@@ -1,0 +1,179 @@
+"""infra/deploy does what it says: the first deployment, the image, the parameters, the dry run."""
+
+import json
+import re
+import shlex
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import deploying
+from deploying import (
+    BASE,
+    IMAGE,
+    MODEL,
+    TAG,
+    fake_aws,
+    is_change,
+    running,
+)
+
+
+def plain(line):
+    """A command without what differs from run to run."""
+    line = re.sub(r"deploy-\d{8}-\d{6}-[0-9a-f]{6}", "CHANGE-SET", line)
+    # What only a build can tell.
+    return re.sub(
+        r"\(known once it is built\)|sha256:a{64}|(?<=\"WorkerTasksMax\", \"ParameterValue\": \")3", "LATER", line
+    ).replace("'", "")
+
+
+def shown(text):
+    """The commands that a run prints."""
+    return [plain(line[2:]) for line in text.splitlines() if line.startswith("+ ")]
+
+
+class Deployments(deploying.OnASmallAccount):
+    """What is made, in which order, from what."""
+
+    def test_the_first_deployment_makes_repository_image_storage_and_fleet_in_this_order(self):
+        account = self.account()
+        said = self.done(account.deploy("--model", MODEL, "--yes", "--platform", "linux/amd64"))
+        self.assertEqual(
+            account.changes(),
+            [
+                *(
+                    "aws ecr create-repository",
+                    "aws ecr put-lifecycle-policy",
+                    "docker login",
+                    "docker buildx",
+                    "docker push",
+                ),
+                *("aws cloudformation create-change-set", "aws cloudformation execute-change-set"),
+                # fleet.yaml is too large for a request: it goes through the bucket that storage made.
+                *(
+                    "aws s3api put-object",
+                    "aws cloudformation create-change-set",
+                    "aws cloudformation execute-change-set",
+                ),
+            ],
+        )
+        self.assertEqual(account.parameters("annexa-fleet")["ImageUri"], IMAGE)
+        for words in (
+            "s3://annexa-inbox-123456789012-eu-central-1/inbox/",
+            "annexa --stack annexa",
+            "https://dashboard.example",
+            fake_aws.ACCOUNT,
+            MODEL,
+        ):
+            self.assertIn(words, said)
+
+    def test_the_fleet_gets_the_arns_of_its_models_and_as_many_workers_as_the_quota_feeds(self):
+        account = self.account()
+        self.done(
+            account.deploy(
+                "--model",
+                MODEL,
+                "--model",
+                "anthropic.claude-x",
+                "--tokens-per-minute",
+                "50000",
+                "--yes",
+                "--param",
+                "CallsInFlightPerWorker=16",
+            )
+        )
+        told = account.parameters("annexa-fleet")
+        self.assertEqual(told["DefaultModelId"], MODEL)
+        self.assertEqual(
+            told["FoundationModelArns"],
+            f"arn:aws:bedrock:*::foundation-model/{BASE},arn:aws:bedrock:eu-central-1::foundation-model/anthropic.claude-x",
+        )
+        self.assertEqual(
+            told["InferenceProfileArns"], f"arn:aws:bedrock:eu-central-1:123456789012:inference-profile/{MODEL}"
+        )
+        self.assertEqual(told["WorkerTasksMax"], "3")
+        asked = [call["argv"] for call in account.calls() if call["argv"][:2] == ["docker", "run"]][-1]
+        self.assertIn(IMAGE, asked)
+        self.assertEqual(
+            asked[asked.index("capacity") :],
+            ["capacity", "--model", MODEL, "--json", "--tokens-per-minute", "50000", "--calls-in-flight", "16"],
+        )
+
+    def test_where_nobody_can_say_what_the_quota_feeds_the_templates_default_stands_and_it_is_said(self):
+        account = self.account(broken=["run"])
+        said = self.done(account.deploy("--model", MODEL, "--yes"))
+        self.assertNotIn("WorkerTasksMax", account.parameters("annexa-fleet"))
+        self.assertIn("WorkerTasksMax stays as it is", said)
+
+    def test_the_registrys_password_is_handed_over_unseen(self):
+        account = self.account()
+        said = self.done(account.deploy("--model", MODEL, "--yes"))
+        login = next(call for call in account.calls() if call["argv"][:2] == ["docker", "login"])
+        self.assertEqual(login["stdin"].strip(), "the-password")
+        self.assertNotIn("the-password", said)
+        self.assertFalse([call for call in account.calls() if "the-password" in call["argv"]])
+
+    def test_a_commit_that_was_built_before_is_not_built_again(self):
+        account = self.account(**running(repositories={"annexa": [TAG]}))
+        self.done(account.deploy("--yes"))
+        self.assertNotIn("docker buildx", account.changes())
+        self.assertEqual(account.parameters("annexa-fleet")["ImageUri"], IMAGE)
+
+    def test_the_offline_model_needs_no_access_to_any(self):
+        account = self.account()
+        self.done(account.deploy("--yes", "--model", "precedents"))
+        told = account.parameters("annexa-fleet")
+        self.assertEqual(
+            (told["FoundationModelArns"], told["InferenceProfileArns"], told.get("WorkerTasksMax")), ("", "", None)
+        )
+
+    def test_a_dry_run_prints_the_commands_of_the_real_run_and_runs_none(self):
+        for state in ({}, running()):
+            with self.subTest(first=not state):
+                account = self.account(**json.loads(json.dumps(state)))
+                said = self.done(account.deploy("--dry-run", "--model", MODEL))
+                self.assertEqual(account.changes(), [])
+                real = self.done(account.deploy("--yes", "--model", MODEL))
+                self.assertEqual(shown(said), shown(real))
+                self.assertGreater(len(shown(said)), 8)
+                # What is shown is what is run; of a pipe, its end changes something.
+                ran = [plain(shlex.join(call["argv"])) for call in account.calls() if is_change(call["argv"])]
+                self.assertEqual(
+                    ran,
+                    [
+                        line.rpartition(" | ")[2]
+                        for line in shown(real)
+                        if " validate-template " not in line and not line.startswith("docker run")
+                    ],
+                )
+                (Path(self.folder) / "calls.jsonl").unlink()
+
+    def test_a_dry_run_needs_no_credentials(self):
+        account = self.account(no_credentials=True)
+        said = self.done(account.deploy("--dry-run", "--model", MODEL))
+        self.assertEqual(account.changes(), [])
+        self.assertEqual(len([line for line in shown(said) if "create-change-set" in line]), 2)
+
+    def test_where_docker_has_no_engine_another_builder_is_used(self):
+        account = self.account(programs=("aws", "docker", "podman", "git"), no_daemon=True)
+        self.done(account.deploy("--yes", "--model", MODEL))
+        self.assertFalse([name for name in account.changes() if name.startswith("docker")])
+        self.assertEqual(
+            [name for name in account.changes() if name.startswith("podman")],
+            ["podman login", "podman build", "podman push"],
+        )
+
+    def test_reports_that_may_leave_their_geography_are_pointed_out(self):
+        account = self.account()
+        self.assertIn("reports can leave", self.done(account.deploy("--model", "global." + BASE, "--yes")))
+        told = account.parameters("annexa-fleet")["FoundationModelArns"]
+        self.assertEqual(
+            told, f"arn:aws:bedrock:eu-central-1::foundation-model/{BASE},arn:aws:bedrock:::foundation-model/{BASE}"
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,162 @@
+"""Parts of infra/deploy by themselves, the check that its tests rest on, and storage deployed to an emulator."""
+
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import template
+from deploying import cli, BASE, EMULATOR, INFRA, ROOT, fake_aws
+from deployment import models, stacks
+
+
+class Arns(unittest.TestCase):
+    """What IAM is told about a model id."""
+
+    def test_each_way_to_a_model_has_its_arns(self):
+        for model, region, wanted, profiles in (
+            (
+                "us." + BASE,
+                "us-west-2",
+                ["arn:aws:bedrock:*::foundation-model/" + BASE],
+                ["arn:aws:bedrock:us-west-2:1:inference-profile/us." + BASE],
+            ),
+            (
+                "us-gov." + BASE,
+                "us-gov-west-1",
+                ["arn:aws-us-gov:bedrock:*::foundation-model/" + BASE],
+                ["arn:aws-us-gov:bedrock:us-gov-west-1:1:inference-profile/us-gov." + BASE],
+            ),
+            (
+                "global." + BASE,
+                "eu-west-1",
+                [f"arn:aws:bedrock:{where}::foundation-model/{BASE}" for where in ("eu-west-1", "")],
+                ["arn:aws:bedrock:eu-west-1:1:inference-profile/global." + BASE],
+            ),
+            (BASE, "eu-west-1", ["arn:aws:bedrock:eu-west-1::foundation-model/" + BASE], []),
+            ("precedents", "eu-west-1", [], []),
+            (
+                "arn:aws:bedrock:eu-west-1:1:application-inference-profile/abc",
+                "eu-west-1",
+                [],
+                ["arn:aws:bedrock:eu-west-1:1:application-inference-profile/abc"],
+            ),
+            (
+                "arn:aws:bedrock:eu-west-1::foundation-model/" + BASE,
+                "eu-west-1",
+                ["arn:aws:bedrock:eu-west-1::foundation-model/" + BASE],
+                [],
+            ),
+        ):
+            with self.subTest(model):
+                found = models.by_rule(model, region, "1")
+                self.assertEqual((found.models, found.profiles), (wanted, profiles))
+
+    def test_what_is_no_model_id_is_refused(self):
+        for model in ("haiku", "arn:aws:s3:::bucket", "arn:aws:bedrock:eu-west-1:1:provisioned-model/abc"):
+            with self.subTest(model), self.assertRaises(models.Stop):
+                models.by_rule(model, "eu-west-1", "1")
+
+    def test_the_geographies_are_those_that_the_code_knows(self):
+        source = (ROOT / "src/catalog/geography.rs").read_text()
+        known = re.findall(r'Geography::\w+ => "([a-z-]+)"', source)
+        self.assertGreater(len(known), 5)
+        self.assertEqual(sorted(models.GEOGRAPHIES), sorted([*known, "global"]))
+
+
+class Templates(unittest.TestCase):
+    """What the tool takes from the templates without a YAML parser."""
+
+    def test_the_names_of_parameters_are_those_that_a_parser_finds(self):
+        for name in ("storage", "fleet"):
+            path = stacks.template_path(name)
+            found = template.load(path)["Parameters"]
+            self.assertGreater(len(found), 3)
+            self.assertEqual(stacks.parameter_names(path.read_text()), list(found))
+
+    def test_all_that_is_handed_over_and_printed_is_in_the_templates(self):
+        storage, fleet = (template.load(stacks.template_path(name)) for name in ("storage", "fleet"))
+        handed = {
+            "FleetName",
+            "StorageStack",
+            "ImageUri",
+            "CpuArchitecture",
+            "DefaultModelId",
+            "FoundationModelArns",
+            "InferenceProfileArns",
+            "TokensPerMinute",
+            "RequestsPerMinute",
+            "WorkerTasksMax",
+            "CallsInFlightPerWorker",
+            "Network",
+            "VpcId",
+            "SubnetIds",
+            "SecurityGroupIds",
+            "AlarmEmail",
+        }
+        self.assertEqual(handed - set(fleet["Parameters"]), set())
+        self.assertEqual(set(fake_aws.storage_outputs("x")) - set(storage["Outputs"]), set())
+        self.assertEqual(set(fake_aws.FLEET_OUTPUTS) - set(fleet["Outputs"]), set())
+
+
+class TheCheckItself(unittest.TestCase):
+    """That calls are held to the models is worth something only if a wrong one fails."""
+
+    def test_commands_that_the_aws_cli_does_not_have_are_refused(self):
+        for words in (
+            "ecs update-task-protection --cluster c --task t --no-protection-enabled",
+            "ecs update-task-protection --cluster c --protection-enabled yes --tasks t",
+            "ecs unprotect-tasks --cluster c",
+            "cloudformation execute-change-set --stack-name s",
+            "elastic describe --x y",
+            "ecr get-login-password --registry r",
+        ):
+            with self.subTest(words), self.assertRaises(cli.Unknown):
+                cli.read(words.split())
+
+    def test_answers_that_aws_does_not_give_are_refused(self):
+        with self.assertRaises(cli.Unknown):
+            cli.conforms("ecs", "DescribeTasks", {"tasks": [{"arn": "x"}]})
+        with self.assertRaises(cli.Unknown):
+            cli.conforms("cloudformation", "DescribeChangeSet", {"Status": "DONE"})
+
+
+class OnTheEmulator(unittest.TestCase):
+    """The storage stack, deployed for real by an `aws` that is made of botocore."""
+
+    def test_storage_is_made_updated_left_alone_and_taken_down(self):
+        with tempfile.TemporaryDirectory() as folder:
+            process = subprocess.Popen(EMULATOR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self.addCleanup(process.stdout.close)
+            self.addCleanup(process.wait, timeout=30)
+            self.addCleanup(process.stdin.close)
+            server = cli.serve(f"{folder}/socket", process.stdout.readline().strip())
+            self.addCleanup(server.server_close)
+            self.addCleanup(server.shutdown)
+            aws = Path(folder) / "aws"
+            aws.write_text(cli.SCRIPT.format(python=sys.executable, path=f"{folder}/socket"))
+            aws.chmod(0o755)
+            environment = {"PATH": folder, "HOME": folder, "ANNEXA_DEPLOY_POLL_S": "0.1", "AWS_REGION": "us-east-1"}
+            for arguments, code, words in (
+                (["--storage-only"], 0, "annexa-storage: CREATE_COMPLETE"),
+                (["--storage-only"], 0, "annexa-storage: nothing to change"),
+                (["--storage-only", "--param", "InputDays=30"], 0, "annexa-storage: UPDATE_COMPLETE"),
+                (["--storage-only", "--param", "LogRetentionDays=31"], 1, "LogRetentionDays"),
+                (["--delete"], 0, "annexa-storage: DELETE_COMPLETE"),
+                (["--storage-only"], 64, "an earlier fleet's data was kept"),
+            ):
+                command = [sys.executable, "-IS", str(INFRA / "deploy"), *arguments, "--yes"]
+                done = subprocess.run(
+                    command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120
+                )
+                said = done.stdout + done.stderr
+                self.assertEqual(done.returncode, code, said)
+                self.assertIn(words, said)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,130 @@
+"""infra/deploy says what is wrong: before it begins all at once, later with the reasons, and then it stops."""
+
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import deploying
+from deploying import (
+    MODEL,
+    Account,
+    fake_aws,
+    running,
+)
+
+
+class Refusals(deploying.OnASmallAccount):
+    """What is refused, and what failed."""
+
+    def test_a_profile_that_the_region_does_not_have_is_refused_before_anything_is_made(self):
+        words = (
+            "An error occurred (ResourceNotFoundException) when calling the GetInferenceProfile operation: not there"
+        )
+        account = self.account(refused={"bedrock get-inference-profile": [words]})
+        self.assertIn(
+            "no profile 'us.anthropic.claude-x' in eu-central-1",
+            self.done(account.deploy("--yes", "--model", "us.anthropic.claude-x"), 64),
+        )
+        self.assertEqual(account.changes(), [])
+
+    def test_all_that_is_wrong_is_said_at_once(self):
+        account = self.account(version="aws-cli/1.18.0 Python/2", no_daemon=True, no_credentials=True)
+        said = self.done(
+            account.deploy(
+                "--name", "Not_A_Name", "--param", "NoSuch=1", "--param", "FleetName=x", "--network", "existing"
+            ),
+            64,
+        )
+        for words in (
+            "Not_A_Name",
+            "version 2 is needed",
+            "Cannot connect to the Docker daemon",
+            "Unable to locate credentials",
+            "NoSuch",
+            "set by this tool",
+            "--vpc-id is needed",
+            "--subnet-ids is needed",
+            "no --model",
+        ):
+            self.assertIn(words, said)
+        self.assertEqual(account.changes(), [])
+
+    def test_without_tools_or_region_it_says_what_to_install_and_set(self):
+        account = Account(self.folder, programs=())
+        said = self.done(account.deploy("--model", MODEL, region=None), 64)
+        for words in ("the AWS CLI is not here", "no image builder is here", "no Region"):
+            self.assertIn(words, said)
+
+    def test_without_a_terminal_it_asks_nobody_and_does_nothing(self):
+        account = self.account()
+        self.assertIn("say --yes", self.done(account.deploy("--model", MODEL), 64))
+        self.assertEqual(account.changes(), [])
+
+    def test_a_stack_that_is_under_way_or_broken_is_left_alone(self):
+        for status, words in (
+            ("UPDATE_IN_PROGRESS", "wait until that is over"),
+            ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+            ("ROLLBACK_COMPLETE", "delete-stack"),
+        ):
+            with self.subTest(status):
+                found = running()
+                found["stacks"]["annexa-fleet"]["StackStatus"] = status
+                account = self.account(**found)
+                self.assertIn(words, self.done(account.deploy("--yes"), 64))
+                self.assertEqual(account.changes(), [])
+
+    def test_what_an_earlier_fleet_left_is_not_run_into(self):
+        account = self.account(buckets=[f"annexa-inbox-{fake_aws.ACCOUNT}-{fake_aws.REGION}"])
+        self.assertIn("an earlier fleet's data was kept", self.done(account.deploy("--yes", "--model", MODEL), 64))
+        self.assertEqual(account.changes(), [])
+
+    def test_a_failure_says_its_reasons_and_what_to_do(self):
+        events = [
+            {
+                "LogicalResourceId": "Cluster",
+                "ResourceType": "AWS::ECS::Cluster",
+                "ResourceStatus": "CREATE_FAILED",
+                "ResourceStatusReason": "Resource creation cancelled",
+            },
+            {
+                "LogicalResourceId": "WorkerService",
+                "ResourceType": "AWS::ECS::Service",
+                "ResourceStatus": "UPDATE_FAILED",
+                "ResourceStatusReason": "ECS Deployment Circuit Breaker was triggered.",
+            },
+            {
+                "LogicalResourceId": "Older",
+                "ResourceType": "AWS::ECS::Service",
+                "ResourceStatus": "UPDATE_FAILED",
+                "ResourceStatusReason": "of another time",
+                "ClientRequestToken": "other",
+            },
+        ]
+        account = self.account(**running(ends={"annexa-fleet": "UPDATE_ROLLBACK_COMPLETE"}, events=events))
+        said = self.done(account.deploy("--yes"), 1)
+        for words in (
+            "annexa-fleet is UPDATE_ROLLBACK_COMPLETE",
+            "WorkerService (AWS::ECS::Service): ECS Deployment Circuit Breaker was triggered.",
+            "as it was before",
+        ):
+            self.assertIn(words, said)
+        for words in ("cancelled", "of another time"):
+            self.assertNotIn(words, said)
+
+    def test_a_change_that_would_lose_the_table_stops_unless_it_is_allowed(self):
+        change = {
+            "Action": "Modify",
+            "LogicalResourceId": "Table",
+            "ResourceType": "AWS::DynamoDB::Table",
+            "Replacement": "True",
+        }
+        account = self.account(**running(changes={"annexa-storage": [change]}))
+        self.assertIn("lose sight of what is in Table", self.done(account.deploy("--yes"), 1))
+        self.assertNotIn("aws cloudformation execute-change-set", account.changes())
+        self.done(account.deploy("--yes", "--allow-replacement"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,148 @@
+"""infra/deploy on a fleet that runs: settings stay, busy tasks are let go, images come back, fleets are taken down."""
+
+import json
+import re
+import shlex
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import deploying
+from deploying import (
+    cli,
+    IMAGE,
+    MODEL,
+    fake_aws,
+    running,
+)
+
+
+class Upgrades(deploying.OnASmallAccount):
+    """A fleet that runs."""
+
+    def test_s16_s21_busy_tasks_of_the_old_version_do_not_hold_up_an_upgrade(self):
+        account = self.account(**running(renews=(0, 2, 1)))
+        said = self.done(account.deploy("--yes"))
+        let_go = [call["argv"] for call in account.calls() if "update-task-protection" in call["argv"]]
+        # The second task protects itself twice more, and its protection is taken away each time.
+        second = fake_aws.task(1, "old")["arn"]
+        self.assertEqual(len([argv for argv in let_go if second in argv]), 3)
+        self.assertTrue(all("--no-protection-enabled" in argv for argv in let_go))
+        self.assertEqual(json.loads((Path(self.folder) / "state.json").read_text())["tasks"], [])
+        # It is said once for each task.
+        self.assertEqual(said.count("is old and busy"), 3)
+
+    def test_s22_tasks_of_the_new_version_keep_their_protection(self):
+        found = running(renews=(0,))
+        found["tasks"].append(fake_aws.task(7, "new"))
+        account = self.account(**found)
+        self.done(account.deploy("--yes"))
+        new = found["tasks"][-1]["arn"]
+        self.assertFalse(
+            [call for call in account.calls() if "update-task-protection" in call["argv"] and new in call["argv"]]
+        )
+
+    def test_an_update_that_was_begun_elsewhere_is_looked_after(self):
+        found = running(renews=(1,), going={"annexa-fleet": "UPDATE_COMPLETE"}, definition="new")
+        found["stacks"]["annexa-fleet"]["StackStatus"] = "UPDATE_IN_PROGRESS"
+        account = self.account(**found)
+        self.assertIn("annexa-fleet: UPDATE_COMPLETE", self.done(account.deploy("--wait")))
+        self.assertEqual(account.changes(), ["aws ecs update-task-protection"] * 2)
+
+    def test_an_upgrade_goes_on_when_a_look_fails(self):
+        refused = {
+            "ecs list-tasks": [
+                "An error occurred (ThrottlingException) when calling the ListTasks operation: Rate exceeded"
+            ]
+        }
+        account = self.account(**running(renews=(0,), refused=refused))
+        self.assertIn("was not looked at", self.done(account.deploy("--yes")))
+
+    def test_many_tasks_are_let_go_ten_at_a_time(self):
+        account = self.account(**running(renews=[0] * 23))
+        self.done(account.deploy("--yes"))
+        sizes = [
+            len(fake_aws.values(call["argv"], "--tasks"))
+            for call in account.calls()
+            if "update-task-protection" in call["argv"]
+        ]
+        self.assertEqual(sizes, [10, 10, 3])
+
+    def test_what_is_not_said_stays_as_it_is(self):
+        account = self.account(**running())
+        self.done(account.deploy("--yes", "--param", "StuckAfterMinutes=60"))
+        self.assertEqual(account.parameters("annexa-storage"), {"FleetName": "annexa", "InputDays": True})
+        told = account.parameters("annexa-fleet")
+        self.assertEqual((told["DefaultModelId"], told["TokensPerMinute"], told["WorkerTasksMax"]), (True, True, True))
+        self.assertEqual(told["StuckAfterMinutes"], "60")
+
+    def test_nothing_to_change_is_no_failure(self):
+        account = self.account(**running(unchanged=["annexa-storage", "annexa-fleet"]))
+        self.assertEqual(self.done(account.deploy("--yes")).count("nothing to change"), 2)
+        self.assertNotIn("aws cloudformation execute-change-set", account.changes())
+
+    def test_going_back_to_an_image_builds_nothing(self):
+        account = self.account(**running())
+        self.done(account.deploy("--yes", "--image", IMAGE))
+        self.assertFalse([name for name in account.changes() if name.startswith(("docker", "aws ecr"))])
+        self.assertEqual(account.parameters("annexa-fleet")["ImageUri"], IMAGE)
+
+    def test_an_image_is_never_deployed_by_a_tag(self):
+        account = self.account(**running(repositories={"annexa": ["one"]}))
+        self.done(account.deploy("--yes", "--image", f"{fake_aws.REGISTRY}/annexa:one"))
+        self.assertEqual(account.parameters("annexa-fleet")["ImageUri"], IMAGE)
+        self.assertIn(
+            "name it by digest", self.done(account.deploy("--yes", "--image", "elsewhere.example/annexa:one"), 64)
+        )
+
+    def test_a_new_quota_is_turned_into_workers_with_the_model_that_runs(self):
+        account = self.account(**running())
+        self.done(account.deploy("--yes", "--tokens-per-minute", "90000"))
+        asked = [call["argv"] for call in account.calls() if call["argv"][:2] == ["docker", "run"]][-1]
+        self.assertEqual(
+            asked[asked.index("capacity") :], ["capacity", "--model", MODEL, "--json", "--tokens-per-minute", "90000"]
+        )
+        self.assertEqual(account.parameters("annexa-fleet")["WorkerTasksMax"], "3")
+
+    def test_tear_down_takes_the_fleet_first_and_busy_tasks_with_it_and_says_what_stays(self):
+        account = self.account(**running(renews=(1,)))
+        said = self.done(account.deploy("--delete", "--yes"))
+        deleted = [
+            fake_aws.flag(call["argv"], "--stack-name") for call in account.calls() if "delete-stack" in call["argv"]
+        ]
+        self.assertEqual(deleted, ["annexa-fleet", "annexa-storage"])
+        for words in (
+            "s3://annexa-results-123456789012-eu-central-1",
+            "delete-table --table-name annexa",
+            "delete-repository --repository-name annexa",
+            "schedule-key-deletion --key-id arn:key",
+        ):
+            self.assertIn(words, said)
+
+    def test_the_commands_that_remove_what_stays_are_ones_that_the_aws_cli_has(self):
+        account = self.account(**running())
+        lines = [
+            line.strip()
+            for line in self.done(account.deploy("--delete", "--yes")).splitlines()
+            if line.startswith("  aws ")
+        ]
+        checked = [
+            cli.read(shlex.split(re.sub(r"\s{4,}\(.*\)$", "", line))[1:])
+            for line in lines
+            if not line.startswith("aws s3 ")
+        ]
+        self.assertEqual({service for service, *_ in checked}, {"s3", "dynamodb", "ecr", "logs", "kms"})
+
+    def test_the_services_alone_can_be_taken_down(self):
+        account = self.account(**running())
+        self.done(account.deploy("--delete", "--keep-storage", "--yes"))
+        deleted = [
+            fake_aws.flag(call["argv"], "--stack-name") for call in account.calls() if "delete-stack" in call["argv"]
+        ]
+        self.assertEqual(deleted, ["annexa-fleet"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,104 @@
+"""What IAM has to allow for a model id: the profile, and the foundation models behind it.
+
+A profile's own ARN is in the Region of the call and has the account; the models behind it must be allowed in every
+Region that the profile may choose: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+A global profile has its model in the Region of the call and one without any Region:
+https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
+"""
+
+from dataclasses import dataclass, field
+
+from .commands import CommandFailed, Stop, say
+
+# The offline model: nobody is called, so nothing has to be allowed.
+OFFLINE = "precedents"
+# What stands before a vendor in a profile's id (src/catalog/geography.rs has the same list).
+GEOGRAPHIES = ("us", "us-gov", "eu", "apac", "au", "jp", "in", "ca", "global")
+
+
+@dataclass
+class Arns:
+    """ARNs for the parameters FoundationModelArns and InferenceProfileArns."""
+
+    models: list = field(default_factory=list)
+    profiles: list = field(default_factory=list)
+
+    def add(self, other):
+        """Takes those of another model, each once, in order."""
+        self.models += [arn for arn in other.models if arn not in self.models]
+        self.profiles += [arn for arn in other.profiles if arn not in self.profiles]
+
+
+def partition(region):
+    """The partition of a Region."""
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    return "aws-cn" if region.startswith("cn-") else "aws"
+
+
+def by_rule(model, region, account):
+    """The ARNs as the id tells them, every Region allowed behind a geographic profile. Raises Stop."""
+    if model == OFFLINE:
+        return Arns()
+    if model.startswith("arn:"):
+        return of_arn(model, region, account)
+    prefix, _, base = model.partition(".")
+    bedrock = f"arn:{partition(region)}:bedrock"
+    if prefix not in GEOGRAPHIES or "." not in base:
+        if "." not in model:
+            raise Stop(f"--model '{model}' is no model id: `annexa models` lists them", 64)
+        return Arns([f"{bedrock}:{region}::foundation-model/{model}"])
+    profile = f"{bedrock}:{region}:{account}:inference-profile/{model}"
+    if prefix == "global":
+        return Arns([f"{bedrock}:{where}::foundation-model/{base}" for where in (region, "")], [profile])
+    return Arns([f"{bedrock}:*::foundation-model/{base}"], [profile])
+
+
+def of_arn(model, region, account):
+    """The same where the model is given as an ARN."""
+    parts = model.split(":", 5)
+    kind, _, name = parts[5].partition("/") if len(parts) == 6 else ("", "", "")
+    if kind == "foundation-model":
+        return Arns([model])
+    if kind == "inference-profile":
+        return Arns(by_rule(name, parts[3] or region, account).models, [model])
+    if kind == "application-inference-profile":
+        # Its ARN does not tell the model: Bedrock has to be asked.
+        return Arns([], [model])
+    raise Stop(
+        f"--model '{model}': which ARNs to allow for it is not known: name them by --param FoundationModelArns=...", 64
+    )
+
+
+def arns(commands, models, account):
+    """The ARNs for all models; where Bedrock can be asked, a profile that is not there is an error. Raises Stop."""
+    together = Arns()
+    for model in models:
+        found = by_rule(model, commands.region, account)
+        if found.profiles:
+            found = checked(commands, model, found)
+        together.add(found)
+    return together
+
+
+def checked(commands, model, rule):
+    """Asks Bedrock for the profile.
+
+    What is allowed stays the rule's where there is one: the models behind it in every Region, for the role binds them
+    to the profile, and a Region that AWS adds to the profile later is no AccessDenied then.
+    """
+    try:
+        answer = commands.look("bedrock", "get-inference-profile", "--inference-profile-identifier", model)
+    except CommandFailed as failure:
+        if not rule.models:
+            raise Stop(f"the models behind '{model}' are not known: {failure}") from failure
+        if "ResourceNotFoundException" in failure.words or "ValidationException" in failure.words:
+            raise Stop(
+                f"there is no profile '{model}' in {commands.region}: `annexa models` lists them", 64
+            ) from failure
+        say(f"model     {model}: Bedrock was not asked whether it is there")
+        return rule
+    listed = sorted({entry["modelArn"] for entry in answer.get("models", [])})
+    regions = ", ".join(sorted({arn.split(":")[3] or "any Region" for arn in listed}))
+    say(f"model     {model}: answers in {regions}")
+    return rule if rule.models else Arns(listed, rule.profiles)

@@ -1,0 +1,89 @@
+"""Lets a rolling deployment go on while there is work: old tasks that are busy protect themselves from being stopped.
+
+A busy task holds ECS's scale-in protection and renews it (src/adapters/aws/protection.rs). A rolling update starts new
+tasks, but stops no old one that is protected, and CloudFormation gives up after three hours:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html (deployment considerations)
+So the protection of old tasks is taken away again and again while the update lasts. ECS then stops them in its own
+time, new ones being up before, and they drain: SIGTERM, 110 s to finish or give back what is in hand, SIGKILL at 120 s
+(stopTimeout).
+"""
+
+from .commands import CommandFailed, say, warn
+
+# UpdateTaskProtection takes so many tasks, DescribeTasks ten times as many.
+AT_ONCE = 10
+SERVICES = ("SplitterServiceName", "WorkerServiceName", "AggregatorServiceName")
+
+
+class OldTasks:
+    """The tasks of a fleet that run what its services no longer want."""
+
+    def __init__(self, commands, cluster, services, all_tasks=False):
+        """`all_tasks`: every task is old, as when the fleet is taken down."""
+        self.commands = commands
+        self.cluster = cluster
+        self.services = services
+        self.all_tasks = all_tasks
+        self.seen = set()
+
+    def release(self):
+        """Takes the protection of old tasks away, once. A failure is said and no more: the next round tries again."""
+        try:
+            for service, wanted in self.wanted().items():
+                old = [task for task in self.tasks(service) if self.all_tasks or task["taskDefinitionArn"] != wanted]
+                for some in portions([task["taskArn"] for task in old], AT_ONCE):
+                    self.unprotect(service, some)
+        except CommandFailed as failure:
+            warn(f"protection of old tasks was not looked at: {failure.words}")
+
+    def wanted(self):
+        """Service -> the task definition that it is to run: of its newest deployment, also while one is rolled back."""
+        answer = self.commands.look("ecs", "describe-services", "--cluster", self.cluster, "--services", *self.services)
+        return {
+            service["serviceName"]: deployment["taskDefinition"]
+            for service in answer.get("services", [])
+            for deployment in service.get("deployments", [])
+            if deployment["status"] == "PRIMARY"
+        }
+
+    def tasks(self, service):
+        """The tasks of a service that run or are to run."""
+        listed = self.commands.look("ecs", "list-tasks", "--cluster", self.cluster, "--service-name", service)
+        found = []
+        for some in portions(listed.get("taskArns", []), AT_ONCE * 10):
+            found += self.commands.look("ecs", "describe-tasks", "--cluster", self.cluster, "--tasks", *some).get(
+                "tasks", []
+            )
+        return found
+
+    def unprotect(self, service, tasks):
+        """Takes protection away; a task that has ended meanwhile is no failure."""
+        where = ("--cluster", self.cluster, "--tasks", *tasks)
+        protected = self.commands.look("ecs", "get-task-protection", *where).get("protectedTasks", [])
+        held = [entry["taskArn"] for entry in protected if entry["protectionEnabled"]]
+        if not held:
+            return
+        for task in set(held) - self.seen:
+            say(f"          {service}: {task.rsplit('/', 1)[-1]} is old and busy: it may be stopped now, and drains")
+        self.seen.update(held)
+        # Not shown: it goes again and again.
+        answer = self.commands.look(
+            "ecs", "update-task-protection", "--cluster", self.cluster, "--tasks", *held, "--no-protection-enabled"
+        )
+        for failure in answer.get("failures", []):
+            if failure.get("reason") != "MISSING":
+                said = f"{failure.get('reason')} {failure.get('detail', '')}".rstrip()
+                warn(f"{failure.get('arn')} keeps its protection: {said}")
+
+
+def of_fleet(commands, outputs, all_tasks=False):
+    """The old tasks of a fleet with these outputs; none: the fleet has never been deployed in full."""
+    services = [outputs[name] for name in SERVICES if outputs.get(name)]
+    if not outputs.get("Cluster") or not services:
+        return None
+    return OldTasks(commands, outputs["Cluster"], services, all_tasks)
+
+
+def portions(items, size):
+    """`items` in lists of at most `size`."""
+    return [items[at : at + size] for at in range(0, len(items), size)]
