@@ -1,5 +1,6 @@
 //! The command line: parse, compose, run, exit code. Each command has its file; this one knows only their names.
 
+pub mod capacity;
 pub mod corpus;
 pub mod doctor;
 pub mod evaluate;
@@ -14,13 +15,17 @@ mod runtime;
 pub mod service;
 pub mod sim_bedrock;
 pub mod split;
+mod stack;
 pub mod submit;
 pub mod terms;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::FleetArgs;
 
 /// Codes medical-device incident reports to IMDRF terms.
 ///
@@ -37,6 +42,10 @@ use clap::{CommandFactory, Parser, Subcommand};
     Exit codes: 0 every row has an answer or a stated non-answer, 3 completed with failed rows, 1 the job failed, \
     4 paused, 64 usage or configuration, 130 interrupted.")]
 struct Cli {
+    /// The fleet that infra/deploy made under this name: submit, up, config and the commands about a fleet take its
+    /// configuration from its stacks
+    #[arg(long, value_name = "NAME", env = "ANNEXA_STACK", global = true)]
+    stack: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -64,6 +73,9 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Play Amazon Bedrock on this machine, to rehearse large jobs
     SimBedrock(Box<sim_bedrock::SimBedrockArgs>),
+    /// Say how many calls and worker tasks a quota can feed
+    Capacity(Box<capacity::CapacityArgs>),
+    Config(stack::ConfigArgs),
     #[command(flatten)]
     Fleet(Box<fleet::FleetCommand>),
     /// Run all three services of the fleet in this process, for development
@@ -76,10 +88,35 @@ enum Command {
     Generate(generate::GenerateCommand),
 }
 
+impl Command {
+    /// Takes the fleet's configuration from the stacks that are named; an exit code: it cannot be had, and that was said.
+    fn take_stack(&mut self, stack: Option<&str>, is_flag: bool) -> Option<u8> {
+        let name = stack?;
+        let args: &mut FleetArgs = match self {
+            Command::Submit(args) => &mut args.fleet,
+            Command::Up(args) => args.fleet(),
+            Command::Fleet(command) => command.fleet_mut(),
+            Command::Config(_) => return None,
+            // The variable may stand for other commands; the flag was meant for this one.
+            _ if !is_flag => return None,
+            _ => {
+                eprintln!(
+                    "annexa: --stack is of no use to this command: submit, up, config and the commands about a fleet take it"
+                );
+                return Some(exit::USAGE);
+            }
+        };
+        stack::fill(name, args).err().map(|failure| failure.tell())
+    }
+}
+
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = Cli::command()
+        .try_get_matches()
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (mut cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are no errors; clap's own 2 is overridden for the rest.
             let code = if error.use_stderr() {
@@ -91,6 +128,12 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    let stack = cli.stack.as_deref().map(str::trim);
+    let stack = stack.filter(|name| !name.is_empty());
+    let is_flag = matches.value_source("stack") == Some(ValueSource::CommandLine);
+    if let Some(code) = cli.command.take_stack(stack, is_flag) {
+        return ExitCode::from(code);
+    }
     let mut out = std::io::stdout().lock();
     let result = match cli.command {
         Command::Run(args) => {
@@ -115,6 +158,8 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::SimBedrock(args) => sim_bedrock::run(&args, &mut out),
+        Command::Capacity(args) => capacity::run(&args, &mut out),
+        Command::Config(args) => stack::config(stack, &args, &mut out),
         Command::Fleet(command) => fleet::run(&command, &mut out),
         Command::Corpus(command) => corpus::run(command, &mut out),
         Command::Generate(command) => generate::run(&command, &mut Cli::command(), &mut out),

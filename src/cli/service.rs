@@ -48,6 +48,13 @@ pub struct UpArgs {
     args: FleetArgs,
 }
 
+impl UpArgs {
+    /// Where the fleet is.
+    pub fn fleet(&mut self) -> &mut FleetArgs {
+        &mut self.args
+    }
+}
+
 /// Runs the program of one service on the process's arguments.
 pub fn main(service: Service) -> ExitCode {
     let (name, about) = match service {

@@ -314,7 +314,7 @@ fn read_catalog(path: &Path) -> Result<Arc<Catalog>, String> {
 }
 
 /// A value; an empty one counts as none, since task definitions and compose files cannot leave one out.
-fn given(value: &Option<String>) -> Option<&str> {
+pub(super) fn given(value: &Option<String>) -> Option<&str> {
     value
         .as_deref()
         .map(str::trim)
@@ -322,7 +322,7 @@ fn given(value: &Option<String>) -> Option<&str> {
 }
 
 /// A variable and its flag.
-fn named(variable: &str) -> String {
+pub(super) fn named(variable: &str) -> String {
     let flag = variable.strip_prefix("ANNEXA_").unwrap_or(variable);
     let flag = flag.to_ascii_lowercase().replace('_', "-");
     format!("{variable} (--{flag})")

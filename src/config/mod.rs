@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod stack;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use args::FleetArgs;
+pub use stack::{FleetStacks, StackOutputs, fleet_stack, storage_stack};
 
 use crate::catalog::Catalog;
 use crate::core::problem::ProblemType;

@@ -1,5 +1,6 @@
 //! How fast calls may start.
 
+pub mod capacity;
 pub mod keeper;
 pub mod lane;
 pub mod quota;

@@ -1,4 +1,4 @@
-//! From what the SDK says of a request to SQS, S3 or DynamoDB to the one error of the ports.
+//! From what the SDK says of a request to SQS, S3, DynamoDB or CloudFormation to the one error of the ports.
 //!
 //! What a service refuses had no effect. Where the answer did not come, broke off, or was a failure from within, a
 //! request that changes something may have done so (`unknown_outcome`, S11).

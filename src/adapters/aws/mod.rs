@@ -1,5 +1,5 @@
 //! Adapters for AWS: where configuration and credentials come from, queues in SQS, objects in S3, the ledger and the paid
-//! answers in DynamoDB, and the models of Amazon Bedrock.
+//! answers in DynamoDB, the models of Amazon Bedrock, and the outputs of CloudFormation stacks.
 
 pub mod bedrock;
 pub mod config;
@@ -10,6 +10,7 @@ mod places;
 pub mod protection;
 pub mod s3;
 pub mod sqs;
+pub mod stack;
 mod text;
 
 pub use config::{AwsConfig, BearerToken};

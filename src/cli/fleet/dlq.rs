@@ -115,6 +115,15 @@ impl SomeArgs {
 }
 
 impl DlqArgs {
+    pub(super) fn fleet_mut(&mut self) -> &mut FleetArgs {
+        match &mut self.command {
+            DlqCommand::List(common) => &mut common.fleet,
+            DlqCommand::Show(args) => &mut args.common.fleet,
+            DlqCommand::Redrive(args) => &mut args.common.fleet,
+            DlqCommand::Purge(args) => &mut args.some.common.fleet,
+        }
+    }
+
     pub(super) fn fleet(&self) -> &FleetArgs {
         match &self.command {
             DlqCommand::List(common) => &common.fleet,

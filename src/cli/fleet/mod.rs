@@ -88,6 +88,19 @@ async fn act(
 }
 
 impl FleetCommand {
+    /// Where the fleet is, to be filled from elsewhere.
+    pub fn fleet_mut(&mut self) -> &mut FleetArgs {
+        match self {
+            FleetCommand::Jobs(args) => &mut args.fleet,
+            FleetCommand::Status(args) => &mut args.fleet,
+            FleetCommand::Pause(args) | FleetCommand::Cancel(args) => &mut args.fleet,
+            FleetCommand::Resume(args) => &mut args.job.fleet,
+            FleetCommand::Retry(args) => &mut args.job.fleet,
+            FleetCommand::Queues(args) => &mut args.fleet,
+            FleetCommand::Dlq(args) => args.fleet_mut(),
+        }
+    }
+
     fn fleet(&self) -> &FleetArgs {
         match self {
             FleetCommand::Jobs(args) => &args.fleet,

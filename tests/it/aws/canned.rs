@@ -6,6 +6,7 @@ use std::time::Duration;
 use annexa::adapters::aws::AwsConfig;
 use annexa::adapters::aws::s3::S3Blobs;
 use annexa::adapters::aws::sqs::SqsQueue;
+use annexa::adapters::aws::stack;
 use annexa::adapters::local::clock::SystemClock;
 use annexa::core::spec::BlobRef;
 use annexa::ports::blobs::{Blobs, Put};
@@ -282,4 +283,59 @@ async fn bytes_of_another_place_are_not_taken_for_those_asked_for() {
     has(&error, ErrorClass::Transient, "bytes from 7 on came");
     let bytes = blobs.get_range(&blob, 8, 9, None).await.unwrap();
     assert_eq!(bytes, b"b", "what is cut too widely is cut here");
+}
+
+#[tokio::test]
+async fn a_stack_is_read_as_cloudformation_tells_of_it() {
+    let aws = canned(|_| {
+        let body = concat!(
+            r#"<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult>"#,
+            "<Stacks><member><StackName>ours-storage</StackName><CreationTime>2026-11-23T03:00:00Z</CreationTime>",
+            "<StackStatus>UPDATE_COMPLETE</StackStatus><Outputs><member><OutputKey>Table</OutputKey>",
+            "<OutputValue>ours</OutputValue><ExportName>ours-storage-Table</ExportName></member></Outputs></member></Stacks>",
+            "</DescribeStacksResult></DescribeStacksResponse>",
+        );
+        (200, &[("content-type", "text/xml")], body)
+    });
+    let read = stack::read(&aws, "ours-storage", &SystemClock::new()).await;
+    let read = read.unwrap().expect("it is there");
+    assert_eq!(read.standing(), stack::Standing::Good);
+    assert_eq!(
+        read.outputs,
+        [("Table".to_string(), "ours".to_string())].into()
+    );
+}
+
+#[tokio::test]
+async fn a_stack_that_is_not_there_is_none_and_one_that_may_not_be_read_says_what_to_allow() {
+    let aws = canned(|_| {
+        let body = concat!(
+            r#"<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type>"#,
+            "<Code>ValidationError</Code><Message>Stack with id ours-storage does not exist</Message></Error>",
+            "<RequestId>0</RequestId></ErrorResponse>",
+        );
+        (400, &[("content-type", "text/xml")], body)
+    });
+    let clock = SystemClock::new();
+    let read = stack::read(&aws, "ours-storage", &clock).await;
+    assert_eq!(read.unwrap(), None);
+
+    let aws = canned(|_| {
+        let body = concat!(
+            r#"<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type>"#,
+            "<Code>AccessDenied</Code><Message>User: u is not authorized</Message></Error><RequestId>0</RequestId>",
+            "</ErrorResponse>",
+        );
+        (403, &[("content-type", "text/xml")], body)
+    });
+    let refused = stack::read(&aws, "ours-storage", &clock).await.unwrap_err();
+    has(
+        &refused,
+        ErrorClass::PermanentJob,
+        "allow cloudformation:DescribeStacks",
+    );
+    assert!(
+        refused.what.starts_with("stack ours-storage in us-east-1"),
+        "{refused}"
+    );
 }

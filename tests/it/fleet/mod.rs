@@ -6,5 +6,7 @@ mod kills;
 pub mod place;
 mod recorder;
 mod stack;
+mod stack_flag;
 mod units;
+mod upgrade;
 mod walk;

@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
+use annexa::adapters::aws::dynamodb::DynamoLedger;
+use annexa::adapters::local::clock::SystemClock;
 use annexa::adapters::sim_bedrock::{Settings, SimBedrock, SimHandle, SimSetup, Stats};
+use annexa::core::chunk::{ChunkLimits, ChunkRecord};
+use annexa::ports::Ledger;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
@@ -34,6 +39,12 @@ pub struct FleetPlace {
     env: BTreeMap<String, String>,
     s3: aws_sdk_s3::Client,
     sqs: aws_sdk_sqs::Client,
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 /// The python of the emulator's virtual environment, installed if need be.
@@ -142,6 +153,25 @@ impl FleetPlace {
 
     /// Starts a service.
     pub fn start(&self, role: &str) -> Running {
+        Running::start_program(&self.place, self.program(role))
+    }
+
+    /// Starts a service, and returns once its health check says that it takes work.
+    pub fn start_ready(&self, role: &str) -> Running {
+        let port = free_port().to_string();
+        let mut program = self.program(role);
+        program.env("ANNEXA_HEALTH_PORT", &port);
+        let mut running = Running::start_program(&self.place, program);
+        running.wait_until("ready", || {
+            let mut ask = self.program(role);
+            ask.env("ANNEXA_HEALTH_PORT", &port);
+            let said = ask.args(["health", "--ready"]).output();
+            said.expect("the program can be started").status.success()
+        });
+        running
+    }
+
+    fn program(&self, role: &str) -> Command {
         let annexa = assert_cmd::cargo::cargo_bin!("annexa");
         let mut program = Command::new(annexa.with_file_name(format!("annexa-{role}")));
         program
@@ -149,7 +179,7 @@ impl FleetPlace {
             .env_clear()
             .envs(&self.env);
         program.env("HOME", self.place.path("home"));
-        Running::start_program(&self.place, program)
+        program
     }
 
     fn bucket(&self, which: &str) -> &str {
@@ -251,6 +281,33 @@ impl FleetPlace {
                 (units::key_of(&item), units::item_bytes(&item))
             })
             .collect()
+    }
+
+    /// The chunks of the only job, as the ledger has them.
+    pub fn chunks(&self) -> Vec<ChunkRecord> {
+        let clock = Arc::new(SystemClock::new());
+        let (aws, table) = (Emulator::shared().config(), &self.env["ANNEXA_TABLE"]);
+        let ledger = DynamoLedger::new(&aws, table, clock, ChunkLimits::default());
+        self.runtime.block_on(async {
+            let jobs = ledger.list_jobs().await.expect("jobs can be listed");
+            assert_eq!(jobs.len(), 1);
+            let chunks = ledger.chunks(&jobs[0].job_id, 0, 100_000).await;
+            chunks.expect("chunks can be read")
+        })
+    }
+
+    /// Messages among the dead letters of all queues.
+    pub fn dead_letters(&self) -> u64 {
+        use QueueAttributeName::ApproximateNumberOfMessages as Visible;
+        let count = |queue: &str| {
+            let url = format!("{}-dead", self.env[queue]);
+            let get = self.sqs.get_queue_attributes().queue_url(url);
+            let got = self.runtime.block_on(get.attribute_names(Visible).send());
+            let attributes = got.expect("the queue is there").attributes;
+            let visible = attributes.and_then(|all| all.get(&Visible)?.parse::<u64>().ok());
+            visible.expect("a queue counts its messages")
+        };
+        QUEUES.map(count).iter().sum()
     }
 
     /// Sends a message to the queue that a variable names.

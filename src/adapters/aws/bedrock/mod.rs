@@ -30,5 +30,5 @@ mod tests_errors;
 mod tests_refusals;
 
 pub use clients::{BedrockClients, BedrockSetup};
-pub use model::BedrockModel;
+pub use model::{BedrockModel, prefix_bytes};
 pub use probe::{Probe, probe};

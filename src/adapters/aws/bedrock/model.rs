@@ -31,6 +31,18 @@ pub struct BedrockModel {
     replacement: Option<String>,
 }
 
+/// Bytes of prompt and tool that all calls of a job share, as a model of these facts is asked.
+///
+/// # Errors
+/// `terms` has no code that may be chosen for `problem_type`.
+pub fn prefix_bytes(
+    facts: &ModelFacts,
+    terms: &TermTable,
+    problem_type: ProblemType,
+) -> PortResult<u64> {
+    Ok(Prefix::new(terms, problem_type, Manner::of(facts))?.bytes())
+}
+
 impl BedrockModel {
     /// `model_id` is the id of a model or profile, or its ARN. `facts` are of the model behind it
     /// ([`ModelFacts::cautious`] of one that nobody knows). `price` is that of this id in this Region.

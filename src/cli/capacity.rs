@@ -1,0 +1,433 @@
+//! `annexa capacity`: how many calls in flight, and so worker tasks, a quota can feed. infra/deploy asks it for the most tasks
+//! that may run.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Args;
+use serde::Serialize;
+
+use super::{exit, models};
+use crate::adapters::aws::bedrock::prefix_bytes;
+use crate::adapters::local::precedents;
+use crate::adapters::models::no_model;
+use crate::catalog::ModelFacts;
+use crate::coding::tokens::{TokenBook, message_bytes};
+use crate::core::problem::ProblemType;
+use crate::core::spec::defaults;
+use crate::pacing::capacity::{Bound, CallTokens, Capacity, Told, capacity};
+use crate::ports::model::ServiceFacts;
+use crate::terms::TermTable;
+
+/// Mean bytes of the 6,374 public MAUDE reports of the corpus (their median is 607 characters).
+const TEXT_BYTES: u64 = 884;
+
+/// Seconds until an answer begins, assumed: nobody has measured Bedrock for this.
+const FIRST_TOKEN_S: f64 = 2.0;
+/// Output tokens a second, assumed.
+const TOKENS_PER_S: f64 = 100.0;
+
+/// Say how many calls and worker tasks a quota can feed.
+///
+/// More worker tasks than that only wait. Quotas of your account: AWS console, Service Quotas, Amazon Bedrock. The latency is
+/// assumed unless you give it; what your jobs really see is the time from the first to the last call of a chunk in the
+/// worker's log.
+#[derive(Debug, Clone, Args)]
+pub struct CapacityArgs {
+    /// Who answers: the id of a model or profile, or its ARN
+    #[arg(long, value_name = "MODEL")]
+    pub model: String,
+    /// Your quota of tokens per minute for the model
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub tokens_per_minute: Option<u64>,
+    /// Your quota of requests per minute for the model
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests_per_minute: Option<u64>,
+    /// Calls in flight of one worker task
+    #[arg(long, value_name = "N", default_value_t = defaults::MAX_WORKERS.into(), value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub calls_in_flight: u64,
+    /// Reports a call, 1 to 10
+    #[arg(long, value_name = "N", default_value_t = defaults::BATCH_SIZE, value_parser = clap::value_parser!(u32).range(1..=10))]
+    pub batch_size: u32,
+    /// What is coded: product, patient or both
+    #[arg(long, value_name = "TYPE", default_value_t = ProblemType::Both)]
+    pub problem: ProblemType,
+    /// Bytes of a report's text, on average
+    #[arg(long, value_name = "N", default_value_t = TEXT_BYTES, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub text_bytes: u64,
+    /// How long an answer takes, in seconds [default: assumed by the length of the answer]
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub latency_s: Option<f64>,
+    /// Your own facts on models, over the built-in ones (see docs/MODELS.md)
+    #[arg(long, value_name = "FILE")]
+    pub models: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: Option<f64> = text.parse().ok();
+    let is_time = |seconds: &f64| *seconds > 0.0 && *seconds <= 3_600.0;
+    let expected = || "a number of seconds above 0 and up to 3600 is expected".to_string();
+    seconds.filter(is_time).ok_or_else(expected)
+}
+
+/// As `--json` prints it; fields are only ever added.
+#[derive(Debug, Serialize)]
+struct Printed<'a> {
+    model: &'a str,
+    worker_tasks_max: u64,
+    /// None: no quota is told.
+    useful_calls_in_flight: Option<u64>,
+    tokens_charged_per_call: u64,
+    tokens_reserved_per_call: u64,
+    calls_per_minute: Option<f64>,
+    /// `tokens`, `requests`, `reservations` or `unknown`.
+    bound_by: &'static str,
+    rows_per_hour: Option<u64>,
+    latency_s: f64,
+    is_latency_assumed: bool,
+    notes: &'a [String],
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The model is none, its facts cannot be read, or `out` cannot be written.
+pub fn run(args: &CapacityArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let sum = match args.model.as_str() {
+        precedents::MODEL_ID => offline(args),
+        _ => bedrock(args)?,
+    };
+    match args.json {
+        true => {
+            serde_json::to_writer_pretty(&mut *out, &sum.printed(args))?;
+            writeln!(out)?;
+        }
+        false => sum.table(args, out)?,
+    }
+    Ok(exit::OK)
+}
+
+/// All that is known, assumed and computed.
+struct Sum {
+    call: CallTokens,
+    latency_s: f64,
+    fed: Capacity,
+    notes: Vec<String>,
+}
+
+/// The offline model has no quota; one task uses the CPU that it has.
+fn offline(args: &CapacityArgs) -> Sum {
+    let call = CallTokens {
+        input: 0,
+        cache_read: 0,
+        output: 0,
+        max_tokens: 0,
+        burndown: 1,
+    };
+    let latency_s = args.latency_s.unwrap_or(1.0);
+    Sum {
+        call,
+        latency_s,
+        fed: capacity(&call, &Told::default(), latency_s, args.calls_in_flight),
+        notes: vec!["the offline model runs within the worker and has no quota: more tasks are as many times faster".to_string()],
+    }
+}
+
+fn bedrock(args: &CapacityArgs) -> anyhow::Result<Sum> {
+    let catalog = models::open(args.models.as_deref())?.map_err(|error| anyhow!("{error}"))?;
+    if let Some(problem) = no_model(&args.model, &catalog) {
+        return Err(anyhow!("--model {problem}"));
+    }
+    let known = catalog.find(&args.model);
+    let mut notes = known.warnings;
+    let facts = known
+        .facts
+        .unwrap_or_else(|| ModelFacts::cautious(&args.model));
+    let bytes = prefix_bytes(&facts, &TermTable::builtin(), args.problem)?;
+    let service = ServiceFacts {
+        lane: args.model.clone(),
+        burndown: facts.burndown,
+        prefix_bytes: bytes,
+        prefix_sha256: String::new(),
+        bytes_per_token: facts.bytes_per_token,
+        cache_minimum_tokens: facts.cache_minimum_tokens,
+        cache_ttl: std::time::Duration::ZERO,
+        max_output_tokens: facts.max_output_tokens,
+    };
+    let reports = args.batch_size as usize;
+    let sent = message_bytes(std::iter::repeat_n(args.text_bytes as usize, reports));
+    let book = TokenBook::new(Some(&service), args.problem.problems().len());
+    let one = book.forecast(reports, sent);
+    let (cache_read, uncached) = match one.is_prefix_cached {
+        true => (one.prefix_tokens, 0),
+        false => (0, one.prefix_tokens),
+    };
+    let call = CallTokens {
+        input: one.message_tokens + uncached,
+        cache_read,
+        output: one.output_tokens,
+        max_tokens: one.max_tokens,
+        burndown: facts.burndown,
+    };
+    let assumed = FIRST_TOKEN_S + one.output_tokens as f64 / TOKENS_PER_S;
+    let latency_s = args.latency_s.unwrap_or(assumed);
+    let told = Told {
+        tokens_per_minute: args.tokens_per_minute,
+        requests_per_minute: args.requests_per_minute,
+    };
+    let fed = capacity(&call, &told, latency_s, args.calls_in_flight);
+    if uncached > 0 {
+        notes.push(format!(
+            "the prompt prefix of about {uncached} tokens is not cached with this model: every call is charged for it"
+        ));
+    }
+    if fed.by_reservations.is_some_and(|calls| calls < 1.0) {
+        notes.push(format!(
+            "one call reserves {} tokens, more than a minute of this quota: Bedrock may refuse every call; ask for a larger \
+             quota, or code one problem type alone",
+            call.reserved()
+        ));
+    }
+    if fed.bound == Bound::Unknown {
+        notes.push(format!(
+            "no quota is told, so one task is advised: its {} calls in flight find what is let through; tell the quota \
+             (Service Quotas, Amazon Bedrock) with --tokens-per-minute or --requests-per-minute",
+            args.calls_in_flight
+        ));
+    }
+    if fed.bound == Bound::Reservations {
+        notes.push(
+            "that reservations have to fit a minute's worth of the quota is documented; that the quota holds a minute's worth is \
+             assumed"
+                .to_string(),
+        );
+    }
+    if args.latency_s.is_none() {
+        notes.push(format!(
+            "the latency is assumed ({FIRST_TOKEN_S} s, and {TOKENS_PER_S} output tokens a second) and was not measured: give \
+             yours with --latency-s"
+        ));
+    }
+    Ok(Sum {
+        call,
+        latency_s,
+        fed,
+        notes,
+    })
+}
+
+impl Sum {
+    fn rows_per_hour(&self, args: &CapacityArgs) -> Option<u64> {
+        let answers = self.fed.answers_per_minute(self.latency_s)?;
+        Some((answers * 60.0 * f64::from(args.batch_size)) as u64)
+    }
+
+    fn printed<'s>(&'s self, args: &'s CapacityArgs) -> Printed<'s> {
+        let fed = &self.fed;
+        Printed {
+            model: &args.model,
+            worker_tasks_max: fed.worker_tasks_max,
+            useful_calls_in_flight: fed.useful_calls_in_flight,
+            tokens_charged_per_call: self.call.charged(),
+            tokens_reserved_per_call: self.call.reserved(),
+            calls_per_minute: fed.calls_per_minute,
+            bound_by: fed.bound.name(),
+            rows_per_hour: self.rows_per_hour(args),
+            latency_s: self.latency_s,
+            is_latency_assumed: args.latency_s.is_none(),
+            notes: &self.notes,
+        }
+    }
+
+    /// The arithmetic, line by line.
+    fn table(&self, args: &CapacityArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+        let Sum {
+            call,
+            latency_s,
+            fed,
+            notes,
+        } = self;
+        let CallTokens {
+            input,
+            cache_read,
+            output,
+            max_tokens,
+            burndown,
+        } = call;
+        let mut line = |what: &str, sum: String| writeln!(out, "{what:<24}{sum}");
+        line("model", args.model.clone())?;
+        let batch = args.batch_size;
+        line(
+            "a call",
+            format!(
+                "{batch} reports of {} bytes, {}",
+                args.text_bytes, args.problem
+            ),
+        )?;
+        let (charged, reserved) = (call.charged(), call.reserved());
+        line(
+            "tokens charged",
+            format!("{input} input + {output} output x {burndown} = {charged}"),
+        )?;
+        line(
+            "tokens reserved",
+            format!(
+                "{input} input + {cache_read} cached + {max_tokens} output at most = {reserved}"
+            ),
+        )?;
+        line("latency", format!("{latency_s} s"))?;
+        if let (Some(rate), Some(by_rate)) = (fed.calls_per_minute, fed.by_rate) {
+            let by_tokens = args
+                .tokens_per_minute
+                .map(|limit| format!("{limit} / {charged}"));
+            let by_requests = args.requests_per_minute.map(|limit| limit.to_string());
+            let limits: Vec<String> = by_tokens.into_iter().chain(by_requests).collect();
+            let limits = match limits.len() {
+                1 => limits.concat(),
+                _ => format!("min({})", limits.join(", ")),
+            };
+            line("calls a minute", format!("{limits} = {rate:.1}"))?;
+            line(
+                "in flight by rate",
+                format!("{rate:.1} / 60 x {latency_s} = {by_rate:.1}"),
+            )?;
+        }
+        if let (Some(limit), Some(held)) = (args.tokens_per_minute, fed.by_reservations) {
+            line(
+                "in flight by room",
+                format!("{limit} / {reserved} = {held:.1}"),
+            )?;
+        }
+        if let Some(useful) = fed.useful_calls_in_flight {
+            line("useful calls in flight", useful.to_string())?;
+        }
+        if let Some(rows) = self.rows_per_hour(args) {
+            line("rows an hour", rows.to_string())?;
+        }
+        let tasks = match fed.useful_calls_in_flight {
+            Some(useful) => format!(
+                "{useful} / {} a task = {}",
+                args.calls_in_flight, fed.worker_tasks_max
+            ),
+            None => fed.worker_tasks_max.to_string(),
+        };
+        line("worker tasks at most", tasks)?;
+        for note in notes {
+            writeln!(out, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: CapacityArgs,
+    }
+
+    const HAIKU: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
+
+    fn said(line: &str) -> anyhow::Result<String> {
+        let words = std::iter::once("capacity").chain(line.split_whitespace());
+        let args = Line::try_parse_from(words)?.args;
+        let mut out = Vec::new();
+        run(&args, &mut out)?;
+        Ok(String::from_utf8(out)?)
+    }
+
+    fn json(line: &str) -> serde_json::Value {
+        serde_json::from_str(&said(&format!("{line} --json")).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_json_is_the_arithmetic_of_what_it_says() {
+        let told = json(&format!(
+            "--model {HAIKU} --tokens-per-minute 50000000 --latency-s 6"
+        ));
+        let number = |name: &str| told[name].as_f64().unwrap();
+        let charged = number("tokens_charged_per_call");
+        let rate = 50_000_000.0 / charged;
+        assert!((number("calls_per_minute") - rate).abs() < 0.001);
+        let held = 50_000_000.0 / number("tokens_reserved_per_call");
+        let useful = match told["bound_by"].as_str().unwrap() {
+            "tokens" => (rate / 60.0 * 6.0).ceil(),
+            "reservations" => held.floor(),
+            other => panic!("bound by {other}"),
+        };
+        assert_eq!(number("useful_calls_in_flight"), useful.min(held.floor()));
+        assert_eq!(number("worker_tasks_max"), (useful / 32.0).ceil());
+        assert_eq!(told["is_latency_assumed"], false);
+        assert_eq!(
+            told["notes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|n| n.as_str().unwrap().contains("latency"))
+                .count(),
+            0
+        );
+        // 2 reports, 2 problem types, 150 tokens each, times 5, and the message.
+        assert!(
+            charged > 2.0 * 2.0 * 150.0 * 5.0 && charged < 4_000.0,
+            "{charged}"
+        );
+    }
+
+    #[test]
+    fn without_a_quota_one_task_is_advised_and_what_is_assumed_is_said() {
+        let told = json(&format!("--model {HAIKU}"));
+        assert_eq!(told["worker_tasks_max"], 1);
+        assert!(told["useful_calls_in_flight"].is_null());
+        assert_eq!(told["bound_by"], "unknown");
+        assert_eq!(
+            (told["latency_s"].as_f64(), &told["is_latency_assumed"]),
+            (Some(8.0), &true.into())
+        );
+        let text = said(&format!("--model {HAIKU}")).unwrap();
+        assert!(text.contains("worker tasks at most    1\n"), "{text}");
+        assert!(
+            text.contains("no quota is told, so one task is advised"),
+            "{text}"
+        );
+        assert!(
+            text.contains("the latency is assumed (2 s, and 100 output tokens a second)"),
+            "{text}"
+        );
+        assert_eq!(json("--model precedents")["worker_tasks_max"], 1);
+    }
+
+    #[test]
+    fn people_see_each_step() {
+        let text = said(&format!(
+            "--model {HAIKU} --requests-per-minute 1000 --latency-s 8"
+        ))
+        .unwrap();
+        for line in [
+            "calls a minute          1000 = 1000.0",
+            "in flight by rate       1000.0 / 60 x 8 = 133.3",
+            "useful calls in flight  134",
+            "rows an hour            120000",
+            "worker tasks at most    134 / 32 a task = 5",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_model_or_no_time_is_refused() {
+        let refused = said("--model haiku").unwrap_err().to_string();
+        assert!(refused.contains("is no model"), "{refused}");
+        assert!(said(&format!("--model {HAIKU} --latency-s 0")).is_err());
+        assert!(said(&format!("--model {HAIKU} --tokens-per-minute 0")).is_err());
+    }
+}
