@@ -14,6 +14,7 @@ from deploying import (
     BASE,
     IMAGE,
     MODEL,
+    ROOT,
     TAG,
     fake_aws,
     is_change,
@@ -107,6 +108,18 @@ class Deployments(deploying.OnASmallAccount):
         said = self.done(account.deploy("--model", MODEL, "--yes"))
         self.assertNotIn("WorkerTasksMax", account.parameters("annexa-fleet"))
         self.assertIn("WorkerTasksMax stays as it is", said)
+
+    def test_the_image_is_built_from_the_whole_clone_for_the_platform_and_pushed_under_the_same_name(self):
+        account = self.account()
+        self.done(account.deploy("--model", MODEL, "--yes", "--platform", "linux/arm64"))
+        built = next(call["argv"] for call in account.calls() if call["argv"][1:3] == ["buildx", "build"])
+        name = f"{fake_aws.REGISTRY}/annexa:{TAG.removesuffix('amd64')}arm64"
+        self.assertEqual(built[-3:], ["--tag", name, str(ROOT)])
+        self.assertEqual(fake_aws.flag(built, "--platform"), "linux/arm64")
+        # One image under the tag, and not an index: its digest is what ECS is told.
+        self.assertIn("--provenance=false", built)
+        self.assertIn(["docker", "push", name], [call["argv"] for call in account.calls()])
+        self.assertEqual(account.parameters("annexa-fleet")["CpuArchitecture"], "ARM64")
 
     def test_the_registrys_password_is_handed_over_unseen(self):
         account = self.account()

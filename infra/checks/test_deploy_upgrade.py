@@ -51,6 +51,19 @@ class Upgrades(deploying.OnASmallAccount):
         self.assertIn("annexa-fleet: UPDATE_COMPLETE", self.done(account.deploy("--wait")))
         self.assertEqual(account.changes(), ["aws ecs update-task-protection"] * 2)
 
+    def test_the_failure_of_an_update_that_was_begun_elsewhere_says_its_reasons(self):
+        event = {
+            "LogicalResourceId": "WorkerService",
+            "ResourceType": "AWS::ECS::Service",
+            "ResourceStatus": "UPDATE_FAILED",
+            "ResourceStatusReason": "said so",
+            "ClientRequestToken": "another's",
+        }
+        found = running(going={"annexa-fleet": "UPDATE_ROLLBACK_COMPLETE"}, events=[event])
+        found["stacks"]["annexa-fleet"]["StackStatus"] = "UPDATE_IN_PROGRESS"
+        account = self.account(**found)
+        self.assertIn("WorkerService (AWS::ECS::Service): said so", self.done(account.deploy("--wait"), 1))
+
     def test_an_upgrade_goes_on_when_a_look_fails(self):
         refused = {
             "ecs list-tasks": [
