@@ -271,6 +271,17 @@ def get_inference_profile(state, words):
     }
 
 
+def get_role(state, words):
+    if not state.get("service_role"):
+        raise Refused("An error occurred (NoSuchEntity) when calling the GetRole operation: The role cannot be found.")
+    return {"Role": {"RoleName": flag(words, "--role-name"), "Arn": "arn:role"}}
+
+
+def create_service_linked_role(state, words):
+    state["service_role"] = True
+    return {"Role": {"Arn": "arn:role"}}
+
+
 def head_bucket(state, words):
     if flag(words, "--bucket") not in state["buckets"]:
         raise Refused("An error occurred (404) when calling the HeadBucket operation: Not Found")
@@ -302,6 +313,8 @@ PLAYS = {
     "ecs get-task-protection": get_task_protection,
     "ecs update-task-protection": update_task_protection,
     "bedrock get-inference-profile": get_inference_profile,
+    "iam get-role": get_role,
+    "iam create-service-linked-role": create_service_linked_role,
     "s3api head-bucket": head_bucket,
     "s3api put-object": lambda state, words: {"ETag": "x"},
 }

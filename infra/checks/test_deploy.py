@@ -46,6 +46,8 @@ class Deployments(deploying.OnASmallAccount):
             account.changes(),
             [
                 *(
+                    # ECS's own role, in an account that never had a cluster.
+                    "aws iam create-service-linked-role",
                     "aws ecr create-repository",
                     "aws ecr put-lifecycle-policy",
                     "docker login",
@@ -120,6 +122,11 @@ class Deployments(deploying.OnASmallAccount):
         self.assertIn("--provenance=false", built)
         self.assertIn(["docker", "push", name], [call["argv"] for call in account.calls()])
         self.assertEqual(account.parameters("annexa-fleet")["CpuArchitecture"], "ARM64")
+
+    def test_an_account_that_has_had_a_cluster_keeps_its_role(self):
+        account = self.account(service_role=True)
+        self.done(account.deploy("--model", MODEL, "--yes"))
+        self.assertNotIn("aws iam create-service-linked-role", account.changes())
 
     def test_the_registrys_password_is_handed_over_unseen(self):
         account = self.account()

@@ -148,6 +148,12 @@ class Upgrades(deploying.OnASmallAccount):
         ]
         self.assertEqual({service for service, *_ in checked}, {"s3", "dynamodb", "ecr", "logs", "kms"})
 
+    def test_a_stack_that_failed_can_be_taken_down_and_one_that_is_under_way_cannot(self):
+        for status, code in (("ROLLBACK_COMPLETE", 0), ("UPDATE_IN_PROGRESS", 64)):
+            found = running()
+            found["stacks"]["annexa-fleet"]["StackStatus"] = status
+            self.done(self.account(**found).deploy("--delete", "--keep-storage", "--yes"), code)
+
     def test_the_services_alone_can_be_taken_down(self):
         account = self.account(**running())
         self.done(account.deploy("--delete", "--keep-storage", "--yes"))

@@ -45,7 +45,7 @@ HIGH_LEVEL = {
     "sso login": {"--profile"},
 }
 # Texts of TROUBLESHOOTING.md that AWS says, or that the page itself explains.
-NOT_OURS = ("exec format error", "unable to place a task", "this form")
+NOT_OURS = ("exec format error", "unable to place a task", "Unable to assume the service linked role", "this form")
 
 
 def page(name):
@@ -138,6 +138,15 @@ class Texts(unittest.TestCase):
             ]
             for part in filter(None, parts):
                 self.assertTrue(part in said, f"the code does not say '{part}'")
+
+
+class Costs(unittest.TestCase):
+    """What an idle fleet costs is said in three places."""
+
+    def test_what_an_idle_fleet_costs_is_the_same_everywhere(self):
+        stated = re.search(r"costs about \*\*([\d.]+) US dollars a month\*\*", page("docs/COSTS.md"))[1]
+        for name in ("README.md", "infra/deploy"):
+            self.assertRegex(page(name), rf"about {re.escape(stated)} (US dollars )?a month")
 
 
 class Parameters(unittest.TestCase):

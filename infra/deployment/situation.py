@@ -9,7 +9,7 @@ from . import image
 from . import options as given
 from .commands import CommandFailed, Commands, Stop
 from .models import partition
-from .stacks import Stacks, hindrance
+from .stacks import Stacks, hindrance, is_under_way
 
 # Stands for the account in a dry run without credentials.
 UNKNOWN_ACCOUNT = "ACCOUNT"
@@ -94,10 +94,14 @@ def state_problems(options, commands, account, storage, fleet):
     """What of the stacks as they are stands in the way."""
     if options.wait:
         return [] if fleet else [f"there is no stack {options.name}-fleet to wait for"]
-    found = [hindrance(f"{options.name}-{part}", stack) for part, stack in (("storage", storage), ("fleet", fleet))]
+    stacks = {f"{options.name}-storage": storage, f"{options.name}-fleet": fleet}
+    if options.delete:
+        # One that failed can be deleted all the same.
+        stacks = {name: stack for name, stack in stacks.items() if is_under_way(stack)}
+    found = [text for name, stack in stacks.items() if (text := hindrance(name, stack))]
     if storage is None and not options.delete:
         found += leftovers(commands, options.name, account)
-    return [text for text in found if text]
+    return found
 
 
 def cli_version():

@@ -201,12 +201,18 @@ def advice(name, status):
     return "    docs/TROUBLESHOOTING.md, 'A stack is stuck'"
 
 
+def is_under_way(stack):
+    """Whether something happens to the stack now."""
+    status = stack["StackStatus"] if stack else ""
+    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+
+
 def hindrance(name, stack):
     """Why the stack cannot be worked on now, or None."""
     status = stack["StackStatus"] if stack else None
     if status is None or status == "REVIEW_IN_PROGRESS":
         return None
-    if status.endswith("_IN_PROGRESS"):
+    if is_under_way(stack):
         return f"stack {name} is {status}: wait until that is over (infra/deploy --wait)"
     if status.endswith("_FAILED") or status == "ROLLBACK_COMPLETE":
         return f"stack {name} is {status}\n{advice(name, status)}"

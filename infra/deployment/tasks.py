@@ -1,4 +1,4 @@
-"""Lets a rolling deployment go on while there is work: old tasks that are busy protect themselves from being stopped.
+"""Tasks of ECS: lets a rolling deployment go on while there is work, for old tasks that are busy protect themselves.
 
 A busy task holds ECS's scale-in protection and renews it (src/adapters/aws/protection.rs). A rolling update starts new
 tasks, but stops no old one that is protected, and CloudFormation gives up after three hours:
@@ -74,6 +74,20 @@ class OldTasks:
             if failure.get("reason") != "MISSING":
                 said = f"{failure.get('reason')} {failure.get('detail', '')}".rstrip()
                 warn(f"{failure.get('arn')} keeps its protection: {said}")
+
+
+def ensure_service_role(commands):
+    """Makes ECS's own role where the account has never had a cluster.
+
+    ECS makes it with the first cluster, but too late for that one, and the stack fails:
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/818
+    """
+    try:
+        commands.look("iam", "get-role", "--role-name", "AWSServiceRoleForECS")
+    except CommandFailed as failure:
+        # Who may not look finds out by the stack, if at all.
+        if "NoSuchEntity" in failure.words:
+            commands.change("iam", "create-service-linked-role", "--aws-service-name", "ecs.amazonaws.com")
 
 
 def of_fleet(commands, outputs, all_tasks=False):
