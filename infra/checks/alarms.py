@@ -22,6 +22,7 @@ AWS_METRICS = {
 }
 # Of our own: what stands at a value. All others are counts of the minute before.
 GAUGES = {"InHand", "OldestMessageAge", "BacklogPerWorker", "LaneUse", "LiveJobs", "PausedJobs", "LongestStall"}
+STORAGE = load("storage.yaml")
 SCALING = re.compile(r"^(Splitter|Worker|Aggregator)(Wake|Sleep)Alarm$")
 # CloudWatch's price list: so many metrics a dashboard are free.
 DASHBOARD_METRICS = 50
@@ -46,11 +47,10 @@ class Reader:
     """The metrics of a template, with its parameters and what the storage stack exports put in."""
 
     def __init__(self, template, metrics):
-        storage = load("storage.yaml")
         self.template, self.metrics = template, metrics
         self.known = settings(template, ImageUri="registry/annexa", WorkerTasksMax=2)
-        self.imports = exports(storage, settings(storage), "annexa-storage")
-        self.queues = set(of_type(storage, "AWS::SQS::Queue"))
+        self.imports = exports(STORAGE, settings(STORAGE), "annexa-storage")
+        self.queues = set(of_type(STORAGE, "AWS::SQS::Queue"))
         self.services = set(of_type(template, "AWS::ECS::Service"))
 
     def value(self, value):
@@ -188,9 +188,8 @@ def faults(template, metrics, operations, listed):
 
 def billed(template, worker_tasks_max):
     """Alarms, and the metrics in them that CloudWatch bills, target tracking's own two alarms included."""
-    storage = load("storage.yaml")
     known = settings(template, ImageUri="registry/annexa", WorkerTasksMax=worker_tasks_max)
-    imports = exports(storage, settings(storage), "annexa-storage")
+    imports = exports(STORAGE, settings(STORAGE), "annexa-storage")
     stats = lambda queries: sum("MetricStat" in one for one in queries)
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     counts = [stats(resolve(one["Properties"], known, imports)["Metrics"]) for one in alarms]

@@ -11,6 +11,7 @@ minutes under nine tenths of it, then the same downwards.
 """
 
 import dataclasses
+import functools
 import math
 import sys
 from pathlib import Path
@@ -25,6 +26,10 @@ VISIBLE, IN_FLIGHT = "AWS/SQS ApproximateNumberOfMessagesVisible", "AWS/SQS Appr
 FIRST_CHUNKS, MORE_WITH_EACH, WINDOW_CHUNKS, CHUNKS_IN_HAND, CHUNK_ROWS, BATCH_SIZE = 16, 2, 200, 6, 100, 2
 # A queue that nobody touches for so long is forgotten by CloudWatch, and comes back so late (SQS developer guide).
 FORGOTTEN_AFTER, BACK_AFTER = 360, 15
+
+
+# A template takes longer to read than an hour to play. Nobody writes into what is read.
+read = functools.cache(load)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +176,7 @@ class Fleet:
 
     def __init__(self, quota, template=None, delays=None, start_minutes=1, **parameters):
         self.quota = quota
-        template = template or load("fleet.yaml")
-        storage = load("storage.yaml")
+        template, storage = template or read("fleet.yaml"), read("storage.yaml")
         imports = exports(storage, settings(storage), "annexa-storage")
         given = {"ImageUri": "registry/annexa", "WorkerTasksMax": quota.tasks_max, **parameters}
         known = settings(template, **given)

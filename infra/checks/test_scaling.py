@@ -4,8 +4,8 @@ import copy
 import unittest
 
 from metric_math import Alarm, Expression, Points, Query
-from scaling import ARRIVES, DOCS, IN_FLIGHT, QUOTAS, SERVICES, VISIBLE, Fleet, Quota, Service, burst, fields, with_tables
-from template import exports, load, resolve, settings
+from scaling import ARRIVES, DOCS, IN_FLIGHT, QUOTAS, SERVICES, VISIBLE, Fleet, Quota, Service, burst, fields, read, with_tables
+from template import exports, resolve, settings
 
 SMALL, MIDDLE, LARGE = (Quota(tokens) for tokens in QUOTAS)
 # What CloudWatch may be late with: everything, what is in flight, the running tasks.
@@ -34,13 +34,13 @@ def look_through(fleet):
 
 def changed(change):
     """The template with a change."""
-    template = copy.deepcopy(load("fleet.yaml"))
+    template = copy.deepcopy(read("fleet.yaml"))
     change(template["Resources"])
     return template
 
 
 def known(**given):
-    template, storage = load("fleet.yaml"), load("storage.yaml")
+    template, storage = read("fleet.yaml"), read("storage.yaml")
     found = settings(template, ImageUri="registry/annexa", **given)
     return template, found, exports(storage, settings(storage), "annexa-storage")
 
@@ -172,7 +172,7 @@ class Bounds(unittest.TestCase):
         self.assertIsNotNone(Service("Worker", template, found, imports, 1).follow)
 
     def test_no_service_has_a_desired_count_that_an_update_would_set_back(self):
-        template = load("fleet.yaml")
+        template = read("fleet.yaml")
         for name in SERVICES:
             self.assertNotIn("DesiredCount", template["Resources"][name + "Service"]["Properties"])
 
