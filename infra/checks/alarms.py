@@ -1,8 +1,8 @@
-"""What is wrong with the alarms and the dashboard of fleet.yaml: metrics that nobody emits, alarms that reach nobody, alarms
-without a runbook entry.
+"""What is wrong with the alarms and the dashboard of fleet.yaml: metrics that nobody emits, alarms that reach nobody,
+alarms without a runbook entry.
 
-`faults(template, metrics, operations, listed)` is empty if all is well; test_alarms.py holds it to the files as they are, and to
-files that are wrong on purpose.
+`faults(template, metrics, operations, listed)` is empty if all is well; test_alarms.py holds it to the files as they
+are, and to files that are wrong on purpose.
 """
 
 import json
@@ -64,7 +64,8 @@ class Reader:
         stats = [one["MetricStat"] for one in queries if "MetricStat" in one]
         dimensions = lambda metric: {one["Name"]: one["Value"] for one in metric["Dimensions"]}
         return [
-            (one["Metric"]["Namespace"], one["Metric"]["MetricName"], dimensions(one["Metric"]), one["Stat"]) for one in stats
+            (one["Metric"]["Namespace"], one["Metric"]["MetricName"], dimensions(one["Metric"]), one["Stat"])
+            for one in stats
         ]
 
     def of_policies(self):
@@ -110,7 +111,8 @@ class Reader:
         if (namespace, name) not in AWS_METRICS:
             return f"{namespace} {name} is no metric that is known to exist"
         if set(dimensions) != AWS_METRICS[namespace, name]:
-            return f"{namespace} {name} has the dimensions {sorted(AWS_METRICS[namespace, name])} and not {sorted(dimensions)}"
+            wanted = sorted(AWS_METRICS[namespace, name])
+            return f"{namespace} {name} has the dimensions {wanted} and not {sorted(dimensions)}"
         for dimension, resources, attribute in (
             ("QueueName", self.queues, "QueueName"),
             ("ServiceName", self.services, "Name"),
@@ -138,7 +140,9 @@ class Reader:
 def unwired(reader, name, alarm):
     """Whom an alarm does not reach, or None."""
     template, actions = reader.template, lambda **given: resolve(
-        alarm["Properties"].get("AlarmActions", []), settings(template, ImageUri="registry/annexa", **given), reader.imports
+        alarm["Properties"].get("AlarmActions", []),
+        settings(template, ImageUri="registry/annexa", **given),
+        reader.imports,
     )
     scaling = SCALING.match(name)
     if scaling:
@@ -164,7 +168,9 @@ def faults(template, metrics, operations, listed):
         if wiring:
             found.append(f"{name}: {wiring}")
         if properties["TreatMissingData"] != "notBreaching":
-            found.append(f"{name}: a metric that was always 0 is not written, so that missing data has to count as well")
+            found.append(
+                f"{name}: a metric that was always 0 is not written, so that missing data has to count as well"
+            )
     for name, alarm in for_people(template).items():
         where = anchor(name)
         if not alarm["Properties"]["AlarmDescription"].endswith(f" docs/OPERATIONS.md#{where}"):

@@ -3,16 +3,22 @@
     points = Points({"AWS/SQS ApproximateNumberOfMessagesVisible ChunkQueue": {0: 5, 1: 7}})
     Alarm(resolve(template["Resources"]["ChunkAlarm"]["Properties"], known, imports)).is_on(points, 2)
 
-Of metric math it knows what the templates use, and refuses the rest: + - * /, comparisons, AND, OR, IF, FILL. A value that is
-missing makes an expression missing, except under FILL (CloudWatch user guide, "Using math expressions with CloudWatch
-metrics"). That FILL also fills a metric without a single point is taken for granted here and was not seen in an account.
+Of metric math it knows what the templates use, and refuses the rest: + - * /, comparisons, AND, OR, IF, FILL. A value
+that is missing makes an expression missing, except under FILL (CloudWatch user guide, "Using math expressions with
+CloudWatch metrics"). That FILL also fills a metric without a single point is assumed, and was not seen in an account.
 """
 
 import ast
 import operator
 import re
 
-STATISTICS = {"Maximum": max, "Minimum": min, "Sum": sum, "Average": lambda all: sum(all) / len(all), "SampleCount": sum}
+STATISTICS = {
+    "Maximum": max,
+    "Minimum": min,
+    "Sum": sum,
+    "Average": lambda all: sum(all) / len(all),
+    "SampleCount": sum,
+}
 SIGNS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 ORDERS = {
     ast.Gt: operator.gt,
@@ -34,10 +40,11 @@ MORE_PERIODS = 2
 
 def key(metric):
     """A metric in a line: namespace, name, and what each dimension points at."""
+
     def word(value):
         # An attribute of a resource: the resource is enough.
         if isinstance(value, dict):
-            (_, inner), = value.items()
+            ((_, inner),) = value.items()
             return inner[0] if isinstance(inner, list) else inner
         return value
 
@@ -51,7 +58,10 @@ class Points:
     """Points of metrics by minute. `seen_from` may keep one from being seen until a later minute."""
 
     def __init__(self, by_key=None):
-        self.by_key = {name: {minute: (value, minute) for minute, value in points.items()} for name, points in (by_key or {}).items()}
+        self.by_key = {
+            name: {minute: (value, minute) for minute, value in points.items()}
+            for name, points in (by_key or {}).items()
+        }
 
     def put(self, name, minute, value, seen_from=None):
         self.by_key.setdefault(name, {})[minute] = (value, minute if seen_from is None else seen_from)

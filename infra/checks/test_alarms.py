@@ -1,4 +1,4 @@
-"""Every alarm has a metric that somebody emits, somebody whom it reaches, and a runbook entry; and it fires when it should."""
+"""Every alarm has a metric that is emitted, somebody whom it reaches, and a runbook entry; it fires when it should."""
 
 import json
 import re
@@ -75,7 +75,10 @@ class Wiring(unittest.TestCase):
         used = {(dimensions["Service"], name) for namespace, name, dimensions, _ in self.all() if namespace == "Annexa"}
         self.assertGreater(len(used), 10)
         for service, name in used:
-            services = {**METRICS["services"], service: {k: v for k, v in METRICS["services"][service].items() if k != name}}
+            services = {
+                **METRICS["services"],
+                service: {k: v for k, v in METRICS["services"][service].items() if k != name},
+            }
             self.assertNotEqual(faults(TEMPLATE, {**METRICS, "services": services}, RUNBOOK, LISTED), [], name)
 
     def test_the_dashboard_is_missed_a_metric_or_an_alarm_that_is_not_there(self):
@@ -88,7 +91,9 @@ class Wiring(unittest.TestCase):
             ('"${SpendAlarm.Arn}"', '"${WorkerWakeAlarm.Arn}"'),
         ):
             self.assertIn(what, text)
-            self.assertNotEqual(faults(changed(TEMPLATE, path, text.replace(what, instead)), METRICS, RUNBOOK, LISTED), [], what)
+            self.assertNotEqual(
+                faults(changed(TEMPLATE, path, text.replace(what, instead)), METRICS, RUNBOOK, LISTED), [], what
+            )
 
     def all(self):
         reader = Reader(TEMPLATE, METRICS)
@@ -120,20 +125,35 @@ class Fires(unittest.TestCase):
     }
     CASES = {
         "DeadLettersAlarm": (
-            [{f"{VISIBLE} {queue}": each(1, range(1420, 1440))} for queue in ("InboxDeadLetterQueue", "DoneDeadLetterQueue")]
+            [
+                {f"{VISIBLE} {queue}": each(1, range(1420, 1440))}
+                for queue in ("InboxDeadLetterQueue", "DoneDeadLetterQueue")
+            ]
             + [{f"{VISIBLE} ChunkDeadLetterQueue": each(2, range(1000, 1440))}],
             # The aggregator took it away; it is a day old and gone.
-            [{f"{VISIBLE} ChunkDeadLetterQueue": each(2, range(1434, 1438))}, {f"{VISIBLE} InboxDeadLetterQueue": each(1, range(9))}],
+            [
+                {f"{VISIBLE} ChunkDeadLetterQueue": each(2, range(1434, 1438))},
+                {f"{VISIBLE} InboxDeadLetterQueue": each(1, range(9))},
+            ],
         ),
         "OldestChunkAlarm": ([{f"{AGE} ChunkQueue": each(22_000)}], [{f"{AGE} ChunkQueue": each(20_000)}]),
         "JobStuckAlarm": (
             [{"Annexa LongestStall aggregator": each(1_800)}],
-            [{"Annexa LongestStall aggregator": each(1_700)}, {"Annexa LongestStall aggregator": each(9_000, range(1300))}],
+            [
+                {"Annexa LongestStall aggregator": each(1_700)},
+                {"Annexa LongestStall aggregator": each(9_000, range(1300))},
+            ],
         ),
-        "JobFailedAlarm": ([{"Annexa JobsFailed aggregator": {1438: 1}}], [{"Annexa JobsFailed aggregator": {1000: 1}}]),
+        "JobFailedAlarm": (
+            [{"Annexa JobsFailed aggregator": {1438: 1}}],
+            [{"Annexa JobsFailed aggregator": {1000: 1}}],
+        ),
         "RowsFailedAlarm": (
             [{"Annexa RowsFailed worker": each(70)}],
-            [{"Annexa RowsFailed worker": each(50)}, {"Annexa Rows worker": {1439: 10}, "Annexa RowsFailed worker": {1439: 10}}],
+            [
+                {"Annexa RowsFailed worker": each(50)},
+                {"Annexa Rows worker": {1439: 10}, "Annexa RowsFailed worker": {1439: 10}},
+            ],
         ),
         "ThrottledAlarm": (
             [{"Annexa Throttles worker": each(100)}, {"Annexa Calls worker": {}, "Annexa Throttles worker": each(100)}],
@@ -141,7 +161,10 @@ class Fires(unittest.TestCase):
         ),
         "SpendAlarm": ([{"Annexa CostUsd worker": each(0.2)}], [{"Annexa CostUsd worker": each(0.16)}]),
         "NoProgressAlarm": (
-            [{"Annexa Chunks worker": {}}, {"Annexa Chunks worker": each(6, range(1400)), f"{IN_FLIGHT} ChunkQueue": {}}],
+            [
+                {"Annexa Chunks worker": {}},
+                {"Annexa Chunks worker": each(6, range(1400)), f"{IN_FLIGHT} ChunkQueue": {}},
+            ],
             [
                 {"Annexa Chunks worker": each(1, range(0, 1440, 20))},
                 {"Annexa Chunks worker": {}, f"{VISIBLE} ChunkQueue": each(0), f"{IN_FLIGHT} ChunkQueue": {}},
@@ -149,7 +172,10 @@ class Fires(unittest.TestCase):
         ),
         "NotRunningAlarm": (
             [{f"{VISIBLE} InboxQueue": each(1)}, {"AWS/ECS CPUUtilization AggregatorService": {}}],
-            [{f"{VISIBLE} InboxQueue": each(1, range(1430, 1440))}, {f"{VISIBLE} InboxQueue": each(1), "AWS/ECS CPUUtilization SplitterService": each(1)}],
+            [
+                {f"{VISIBLE} InboxQueue": each(1, range(1430, 1440))},
+                {f"{VISIBLE} InboxQueue": each(1), "AWS/ECS CPUUtilization SplitterService": each(1)},
+            ],
         ),
     }
 

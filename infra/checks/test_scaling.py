@@ -1,10 +1,11 @@
-"""The scaling of fleet.yaml does what docs/SCALING.md says, played minute by minute (scaling.py)."""
+"""The scaling of fleet.yaml does what docs/SCALING.md says, played minute by minute (fleet_model.py)."""
 
 import copy
 import unittest
 
-from metric_math import Alarm, Expression, Points, Query
-from scaling import ARRIVES, DOCS, IN_FLIGHT, QUOTAS, SERVICES, VISIBLE, Fleet, Quota, Service, burst, fields, read, with_tables
+from fleet_model import IN_FLIGHT, QUEUES, SERVICES, VISIBLE, Fleet, Quota, Service, read
+from metric_math import Points
+from scaling import ARRIVES, DOCS, QUOTAS, burst, with_tables
 from template import exports, resolve, settings
 
 SMALL, MIDDLE, LARGE = (Quota(tokens) for tokens in QUOTAS)
@@ -27,7 +28,9 @@ def look_through(fleet):
     for before, line in zip(fleet.lines, fleet.lines[1:]):
         for name, service in fleet.services.items():
             if not 0 <= line.desired[name] <= service.most:
-                raise AssertionError(f"minute {line.minute}: {line.desired[name]} tasks of {name} wanted, at most {service.most} may be")
+                raise AssertionError(
+                    f"minute {line.minute}: {line.desired[name]} tasks of {name} wanted, at most {service.most} may be"
+                )
             if line.desired[name] == 0 < before.desired[name] and before.work[name] and line.work[name]:
                 raise Stopped(f"minute {line.minute}: {name} is put to sleep with work in its hands")
 
@@ -66,6 +69,36 @@ class Wakes(unittest.TestCase):
         fleet = burst(LARGE, 100, start_minutes=4)
         self.assertEqual(max(line.desired["Worker"] for line in fleet.lines), 1)
 
+    def test_what_one_task_can_hold_asks_for_no_second_however_long_it_takes(self):
+        # Eight chunks, six in hand and two that wait, for two hours.
+        slow = Quota(40_000_000, reserved_a_call=7_000, latency_s=600)
+        self.assertGreater(slow.tasks_max, 1)
+        fleet = burst(slow, 800)
+        self.assertGreater(sum(line.waiting > 0 for line in fleet.lines), 30)
+        self.assertEqual(max(line.desired["Worker"] for line in fleet.lines), 1)
+
+    def test_a_wake_adds_and_never_sets_so_that_a_late_metric_takes_no_task_away(self):
+        template, found, imports = known(WorkerTasksMax=5)
+        for name in SERVICES:
+            service = Service(name, template, found, imports, 1)
+            service.desired = service.most
+            for minute in range(30):
+                # Much waits, and CloudWatch knows of no task.
+                points = Points({f"{VISIBLE} {QUEUES[name]}": dict.fromkeys(range(minute + 1), 1_000)})
+                service.scale(points, minute)
+            self.assertEqual(service.desired, service.most, name)
+
+    def test_each_service_looks_at_its_own_queue(self):
+        for tasks, more in ((1, set()), (5, {"AWS/ECS CPUUtilization WorkerService"})):
+            template, found, imports = known(WorkerTasksMax=tasks)
+            for name in SERVICES:
+                service, queue = Service(name, template, found, imports, 1), QUEUES[name]
+                self.assertEqual(
+                    service.wake.query.keys(), {f"{VISIBLE} {queue}"} | (more if name == "Worker" else set())
+                )
+                live = {"Annexa LiveJobs aggregator"} if name == "Aggregator" else set()
+                self.assertEqual(service.sleep.query.keys(), {f"{VISIBLE} {queue}", f"{IN_FLIGHT} {queue}"} | live)
+
     def test_the_splitter_wakes_at_once_after_an_idle_day_since_the_aggregator_has_looked_at_the_queues(self):
         def wait(**given):
             fleet = Fleet(MIDDLE, **given)
@@ -95,6 +128,24 @@ class Wakes(unittest.TestCase):
 
 
 class Stays(unittest.TestCase):
+    def test_a_service_sleeps_only_when_nothing_waited_or_was_in_flight_for_all_of_its_minutes(self):
+        template, found, imports = known()
+        quiet = dict.fromkeys(range(60), 0)
+        for name in SERVICES:
+            sleep, queue = Service(name, template, found, imports, 1).sleep, QUEUES[name]
+            waits, in_flight, live = f"{VISIBLE} {queue}", f"{IN_FLIGHT} {queue}", "Annexa LiveJobs aggregator"
+            for points, wanted in (
+                ({waits: quiet}, True),
+                # A queue that CloudWatch has forgotten.
+                ({}, True),
+                ({waits: quiet, in_flight: dict.fromkeys(range(60), 1)}, False),
+                ({waits: quiet, in_flight: {51: 1}}, False),
+                ({waits: quiet | {51: 1}}, False),
+                ({waits: quiet | {30: 1}}, True),
+                ({waits: quiet, live: {46: 1}}, name != "Aggregator"),
+            ):
+                self.assertEqual(sleep.is_on(Points(points), 59), wanted, (name, list(points)))
+
     def test_nobody_sleeps_while_there_is_work_however_late_the_metrics_are(self):
         for quota in (SMALL, LARGE):
             for delays in LATE:
@@ -104,6 +155,7 @@ class Stays(unittest.TestCase):
     def test_an_aggregator_runs_while_a_job_is_live_also_if_nothing_is_announced(self):
         # Three calls a minute: nothing is heard for a quarter of an hour and more.
         fleet = burst(Quota(20_000), 600)
+        look_through(fleet)
         live = [line for line in fleet.lines if line.is_live and line.minute > ARRIVES + 10]
         self.assertGreater(len(live), 90)
         self.assertTrue(all(line.running["Aggregator"] == 1 for line in live))
@@ -128,7 +180,9 @@ class Stays(unittest.TestCase):
 
     def test_the_checks_notice_an_aggregator_that_does_not_look_at_live_jobs(self):
         def forget(resources):
-            resources["AggregatorSleepAlarm"]["Properties"]["Metrics"][-1]["Expression"] = "FILL(visible, 0) + FILL(inflight, 0)"
+            resources["AggregatorSleepAlarm"]["Properties"]["Metrics"][-1][
+                "Expression"
+            ] = "FILL(visible, 0) + FILL(inflight, 0)"
 
         with self.assertRaises(Stopped):
             look_through(burst(Quota(20_000), 600, template=changed(forget)))
@@ -162,7 +216,9 @@ class Bounds(unittest.TestCase):
     def test_splitter_and_aggregator_are_one_at_most(self):
         template, found, _ = known()
         for name in ("Splitter", "Aggregator"):
-            self.assertEqual(int(resolve(template["Resources"][name + "Scaling"]["Properties"]["MaxCapacity"], found)), 1)
+            self.assertEqual(
+                int(resolve(template["Resources"][name + "Scaling"]["Properties"]["MaxCapacity"], found)), 1
+            )
 
     def test_with_one_worker_at_most_there_is_no_target_to_track_and_nothing_to_pay_for_it(self):
         template, found, imports = known(WorkerTasksMax=1)
@@ -175,68 +231,6 @@ class Bounds(unittest.TestCase):
         template = read("fleet.yaml")
         for name in SERVICES:
             self.assertNotIn("DesiredCount", template["Resources"][name + "Service"]["Properties"])
-
-
-class Expressions(unittest.TestCase):
-    def query(self):
-        template, found, imports = known(WorkerTasksMax=11)
-        policy = resolve(template["Resources"]["WorkerFollowPolicy"]["Properties"], found, imports)
-        return Query(policy["TargetTrackingScalingPolicyConfiguration"]["CustomizedMetricSpecification"]["Metrics"])
-
-    def test_backlog_per_task_counts_what_waits_and_what_is_in_flight_for_each_running_task(self):
-        cases = (
-            # visible, in flight, running; what comes out
-            (0, None, None, 0),
-            (16, None, None, 16),
-            (16, None, 1, 16),
-            (10, 6, 1, 16),
-            (134, 66, 11, 200 / 11),
-            (0, 66, 11, 6),
-            (None, None, None, None),
-        )
-        for visible, in_flight, running, wanted in cases:
-            points = Points()
-            for name, value in (("ChunkQueue", visible),):
-                value is None or points.put(f"{VISIBLE} {name}", 0, value)
-            in_flight is None or points.put(f"{IN_FLIGHT} ChunkQueue", 0, in_flight)
-            running is None or points.put("AWS/ECS CPUUtilization WorkerService", 0, running)
-            self.assertEqual(self.query().value(points, 0, 0), wanted, (visible, in_flight, running))
-
-    def test_a_missing_value_makes_an_expression_missing_except_under_fill(self):
-        for text, wanted in (
-            ("a + 1", None),
-            ("FILL(a, 0) + 1", 1),
-            ("IF(b > 1, a, 7)", None),
-            ("IF(b > 1 AND b < 3, 5, 7)", 5),
-            ("b / FILL(a, 0)", None),
-            ("(b - 1) * 3 >= 3", 1),
-        ):
-            self.assertEqual(Expression(text).value({"a": None, "b": 2}), wanted, text)
-        for text in ("SUM(b)", "b ** 2", "-b"):
-            with self.assertRaises(NotImplementedError):
-                Expression(text).value({"b": 2})
-
-    def test_an_alarm_takes_the_latest_values_that_are_there(self):
-        properties = {
-            "Metrics": [{"Id": "m", "MetricStat": {"Stat": "Maximum", "Period": 60, "Metric": {"Namespace": "N", "MetricName": "M"}}}],
-            "ComparisonOperator": "GreaterThanThreshold",
-            "Threshold": 0,
-            "EvaluationPeriods": 2,
-            "DatapointsToAlarm": 2,
-            "TreatMissingData": "notBreaching",
-        }
-        points = Points({"N M": {0: 1, 1: 1}})
-        alarm = Alarm(properties)
-        self.assertEqual([alarm.is_on(points, minute) for minute in range(6)], [False, True, True, True, False, False])
-        self.assertTrue(Alarm({**properties, "TreatMissingData": "breaching"}).is_on(points, 9))
-
-    def test_schedules_are_read_as_cron(self):
-        self.assertEqual(fields("cron(0 0/5 * * ? *)"), ({0}, {0, 5, 10, 15, 20}))
-        self.assertEqual(fields("cron(10 6,18 * * ? *)"), ({10}, {6, 18}))
-        self.assertEqual(fields("cron(10 8-10 * * ? *)")[1], {8, 9, 10})
-        self.assertEqual(len(fields("cron(0 * * * ? *)")[1]), 24)
-        with self.assertRaises(ValueError):
-            fields("cron(0 0 1 * ? *)")
 
 
 class Docs(unittest.TestCase):
