@@ -83,8 +83,8 @@ class Wakes(unittest.TestCase):
             service = Service(name, template, found, imports, 1)
             service.desired = service.most
             for minute in range(30):
-                # Much waits, and CloudWatch knows of no task.
-                points = Points({f"{VISIBLE} {QUEUES[name]}": dict.fromkeys(range(minute + 1), 1_000)})
+                # So much waits that the target changes nothing, and CloudWatch knows of no task.
+                points = Points({f"{VISIBLE} {QUEUES[name]}": dict.fromkeys(range(minute + 1), 11)})
                 service.scale(points, minute)
             self.assertEqual(service.desired, service.most, name)
 
