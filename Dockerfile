@@ -37,7 +37,7 @@ RUN --mount=type=secret,id=cargo-config,target=/usr/local/cargo/config.toml \
 COPY LICENSE NOTICE ./
 COPY infra/imaging/root infra/imaging/inventory infra/imaging/
 RUN --mount=type=secret,id=cargo-config,target=/usr/local/cargo/config.toml \
-    infra/imaging/root /image && infra/imaging/inventory /image/usr/share/doc/annexa
+    infra/imaging/root /image /owned && infra/imaging/inventory /image/usr/share/doc/annexa
 
 FROM scratch
 ARG VERSION=0.1.0
@@ -50,8 +50,7 @@ LABEL org.opencontainers.image.title="annexa" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image/ /
-# The one place to write to, for `annexa run` with a folder mounted there. Services write nothing to disk.
-COPY --from=build --chown=65532:65532 /image/data /data
+COPY --from=build --chown=65532:65532 /owned/ /
 WORKDIR /data
 ENV PATH=/usr/local/bin \
     HOME=/data \

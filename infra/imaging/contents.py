@@ -6,6 +6,7 @@ import os
 import ssl
 import struct
 from pathlib import Path
+from urllib.parse import unquote
 
 from .commands import ROOT, run
 
@@ -76,7 +77,7 @@ def inventory(bom, report, version):
     report.same("inventory: of", (about["name"], about["version"]), ("annexa", version))
     target = next(one["value"] for one in bom["metadata"]["properties"] if one["name"] == "annexa:target")
     held = [one for one in bom["components"] if one["purl"].startswith("pkg:cargo/")]
-    named = [one["purl"].removeprefix("pkg:cargo/") for one in held]
+    named = [unquote(one["purl"]).removeprefix("pkg:cargo/") for one in held]
     expected = crates(target) - {f"annexa@{version}"}
     differ = sorted(set(named) ^ expected)
     report.holds(f"inventory: the {len(named)} crates that are linked", not differ and expected, f"differs in {differ}")
