@@ -218,19 +218,25 @@ def describe_images(state, words):
 
 
 def describe_services(state, words):
+    """A service that is being deleted has no deployment."""
     deployments = [
         {"status": "PRIMARY", "taskDefinition": state["definition"]},
         {"status": "ACTIVE", "taskDefinition": "old"},
     ]
     return {
         "services": [
-            {"serviceName": name, "status": "ACTIVE", "deployments": deployments}
+            {
+                "serviceName": name,
+                "status": "ACTIVE",
+                "deployments": [] if state["definition"] == "none" else deployments,
+            }
             for name in values(words, "--services")
         ]
     }
 
 
 def list_tasks(state, words):
+    """Also of a service that is being deleted."""
     return {"taskArns": [one["arn"] for one in state["tasks"]] if flag(words, "--service-name") == "worker" else []}
 
 

@@ -28,23 +28,24 @@ class OldTasks:
 
     def release(self):
         """Takes the protection of old tasks away, once. A failure is said and no more: the next round tries again."""
-        try:
-            for service, wanted in self.wanted().items():
-                old = [task for task in self.tasks(service) if self.all_tasks or task["taskDefinitionArn"] != wanted]
-                for some in portions([task["taskArn"] for task in old], AT_ONCE):
+        for service in self.services:
+            try:
+                wanted = None if self.all_tasks else self.wanted(service)
+                old = [task["taskArn"] for task in self.tasks(service) if task["taskDefinitionArn"] != wanted]
+                for some in portions(old, AT_ONCE):
                     self.unprotect(service, some)
-        except CommandFailed as failure:
-            warn(f"protection of old tasks was not looked at: {failure.words}")
+            except CommandFailed as failure:
+                if "ServiceNotFoundException" not in failure.words:
+                    warn(f"protection of old tasks of {service} was not looked at: {failure.words}")
 
-    def wanted(self):
-        """Service -> the task definition that it is to run: of its newest deployment, also while one is rolled back."""
-        answer = self.commands.look("ecs", "describe-services", "--cluster", self.cluster, "--services", *self.services)
-        return {
-            service["serviceName"]: deployment["taskDefinition"]
-            for service in answer.get("services", [])
-            for deployment in service.get("deployments", [])
-            if deployment["status"] == "PRIMARY"
-        }
+    def wanted(self, service):
+        """The task definition that a service is to run: of its newest deployment, also while one is rolled back."""
+        answer = self.commands.look("ecs", "describe-services", "--cluster", self.cluster, "--services", service)
+        deployments = [one for found in answer.get("services", []) for one in found.get("deployments", [])]
+        newest = [one["taskDefinition"] for one in deployments if one["status"] == "PRIMARY"]
+        if not newest:
+            raise CommandFailed(["aws", "ecs", "describe-services"], 0, f"{service} has no deployment")
+        return newest[0]
 
     def tasks(self, service):
         """The tasks of a service that run or are to run."""
