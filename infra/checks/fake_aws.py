@@ -343,7 +343,11 @@ def docker(state, words):
         repository, _, image_tag = words[1].partition("/")[2].partition(":")
         state["repositories"][repository].append(image_tag)
     if words[0] == "run":
-        return {"worker_tasks_max": 3, "useful_calls_in_flight": 90, "tokens_charged_per_call": 1000}
+        return {
+            "worker_tasks_max": state.get("feeds", 3),
+            "useful_calls_in_flight": 90,
+            "tokens_charged_per_call": 1000,
+        }
     return ""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import deploying
+import template
 from deploying import (
     BASE,
     IMAGE,
@@ -122,6 +123,12 @@ class Deployments(deploying.OnASmallAccount):
         self.assertIn("--provenance=false", built)
         self.assertIn(["docker", "push", name], [call["argv"] for call in account.calls()])
         self.assertEqual(account.parameters("annexa-fleet")["CpuArchitecture"], "ARM64")
+
+    def test_no_more_workers_are_asked_for_than_the_template_takes(self):
+        most = template.load(ROOT / "infra" / "fleet.yaml")["Parameters"]["WorkerTasksMax"]["MaxValue"]
+        account = self.account(feeds=most + 1)
+        self.assertIn("raise CallsInFlightPerWorker", self.done(account.deploy("--model", MODEL, "--yes")))
+        self.assertEqual(account.parameters("annexa-fleet")["WorkerTasksMax"], str(most))
 
     def test_an_account_that_has_had_a_cluster_keeps_its_role(self):
         account = self.account(service_role=True)
