@@ -40,6 +40,7 @@ HIGH_LEVEL = {
     "s3 cp": {"--recursive"},
     "s3 rm": {"--recursive"},
     "s3 rb": set(),
+    "s3 ls": set(),
     "logs tail": {"--since", "--filter-pattern", "--follow"},
     "configure sso": set(),
     "sso login": {"--profile"},
