@@ -32,7 +32,7 @@ BASE = "anthropic.claude-haiku-4-5-20251001-v1:0"
 IMAGE = f"{fake_aws.REGISTRY}/annexa@{fake_aws.DIGEST}"
 TAG = "0.1.0-0123456789ab-amd64"
 # Commands that change something; all others only look.
-CHANGES = ("create-", "put-", "execute-", "delete-", "update-", "push", "buildx", "build", "login")
+CHANGES = ("create-", "put-", "execute-", "delete-", "update-", "push", "buildx", "build", "login", "converse")
 
 
 class Account:

@@ -277,6 +277,15 @@ def get_inference_profile(state, words):
     }
 
 
+def converse(state, words):
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": "Yes."}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 10, "outputTokens": 2, "totalTokens": 12},
+        "metrics": {"latencyMs": 300},
+    }
+
+
 def get_role(state, words):
     if not state.get("service_role"):
         raise Refused("An error occurred (NoSuchEntity) when calling the GetRole operation: The role cannot be found.")
@@ -319,6 +328,7 @@ PLAYS = {
     "ecs get-task-protection": get_task_protection,
     "ecs update-task-protection": update_task_protection,
     "bedrock get-inference-profile": get_inference_profile,
+    "bedrock-runtime converse": converse,
     "iam get-role": get_role,
     "iam create-service-linked-role": create_service_linked_role,
     "s3api head-bucket": head_bucket,

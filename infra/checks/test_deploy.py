@@ -47,6 +47,8 @@ class Deployments(deploying.OnASmallAccount):
             account.changes(),
             [
                 *(
+                    # The account's first call of a model subscribes to it, which workers may not.
+                    "aws bedrock-runtime converse",
                     # ECS's own role, in an account that never had a cluster.
                     "aws iam create-service-linked-role",
                     "aws ecr create-repository",
@@ -123,6 +125,13 @@ class Deployments(deploying.OnASmallAccount):
         self.assertIn("--provenance=false", built)
         self.assertIn(["docker", "push", name], [call["argv"] for call in account.calls()])
         self.assertEqual(account.parameters("annexa-fleet")["CpuArchitecture"], "ARM64")
+
+    def test_a_model_that_does_not_answer_is_said_and_no_more(self):
+        words = "An error occurred (AccessDeniedException) when calling the Converse operation: no access to the model"
+        account = self.account(refused={"bedrock-runtime converse": [words]})
+        said = self.done(account.deploy("--model", MODEL, "--yes"))
+        self.assertIn(f"{MODEL} does not answer you yet", said)
+        self.assertIn("no access to the model", said)
 
     def test_no_more_workers_are_asked_for_than_the_template_takes(self):
         most = template.load(ROOT / "infra" / "fleet.yaml")["Parameters"]["WorkerTasksMax"]["MaxValue"]

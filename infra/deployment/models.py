@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inferen
 
 from dataclasses import dataclass, field
 
-from .commands import CommandFailed, Stop, say
+from .commands import CommandFailed, Stop, say, warn
 
 # The offline model: nobody is called, so nothing has to be allowed.
 OFFLINE = "precedents"
@@ -102,3 +102,20 @@ def checked(commands, model, rule):
     regions = ", ".join(sorted({arn.split(":")[3] or "any Region" for arn in listed}))
     say(f"model     {model}: answers in {regions}")
     return rule if rule.models else Arns(listed, rule.profiles)
+
+
+def try_out(commands, models):
+    """Has each model say a word, as you: an account's first call of a model also subscribes to it, which workers may not.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html
+    A model that does not answer is said and no more: the fleet can be made, and access given later.
+    """
+    for model in models:
+        if model == OFFLINE:
+            continue
+        messages = '[{"role": "user", "content": [{"text": "Say yes."}]}]'
+        what = ("--messages", messages, "--inference-config", '{"maxTokens": 16}')
+        try:
+            commands.change("bedrock-runtime", "converse", "--model-id", model, *what)
+        except CommandFailed as failure:
+            warn(f"{model} does not answer you yet (docs/TROUBLESHOOTING.md): {failure.words}")
