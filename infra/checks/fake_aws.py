@@ -328,6 +328,7 @@ PLAYS = {
     "ecs get-task-protection": get_task_protection,
     "ecs update-task-protection": update_task_protection,
     "bedrock get-inference-profile": get_inference_profile,
+    "bedrock get-model-invocation-logging-configuration": lambda state, words: state.get("logging", {}),
     "bedrock-runtime converse": converse,
     "iam get-role": get_role,
     "iam create-service-linked-role": create_service_linked_role,

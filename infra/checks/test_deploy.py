@@ -133,6 +133,17 @@ class Deployments(deploying.OnASmallAccount):
         self.assertIn(f"{MODEL} does not answer you yet", said)
         self.assertIn("no access to the model", said)
 
+    def test_i10_an_account_that_logs_what_is_sent_to_models_is_pointed_out(self):
+        to_bucket = {"s3Config": {"bucketName": "prompts"}, "textDataDeliveryEnabled": True}
+        for logging, is_said in (
+            (to_bucket, True),
+            ({**to_bucket, "textDataDeliveryEnabled": False}, False),
+            ({}, False),
+        ):
+            account = self.account(logging={"loggingConfig": logging} if logging else {})
+            said = self.done(account.deploy("--model", MODEL, "--dry-run"))
+            self.assertEqual("report text will lie in prompts" in said, is_said)
+
     def test_no_more_workers_are_asked_for_than_the_template_takes(self):
         most = template.load(ROOT / "infra" / "fleet.yaml")["Parameters"]["WorkerTasksMax"]["MaxValue"]
         account = self.account(feeds=most + 1)

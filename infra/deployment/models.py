@@ -105,7 +105,7 @@ def checked(commands, model, rule):
 
 
 def try_out(commands, models):
-    """Has each model say a word, as you: an account's first call of a model also subscribes to it, which workers may not.
+    """Has each model say a word, as you: an account's first call also subscribes to the model, which workers may not.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html
     A model that does not answer is said and no more: the fleet can be made, and access given later.
@@ -119,3 +119,24 @@ def try_out(commands, models):
             commands.change("bedrock-runtime", "converse", "--model-id", model, *what)
         except CommandFailed as failure:
             warn(f"{model} does not answer you yet (docs/TROUBLESHOOTING.md): {failure.words}")
+
+
+def point_out_logging(commands, models):
+    """Says so if the account logs what is sent to models: Bedrock then stores report text."""
+    if set(models) <= {OFFLINE}:
+        return
+    try:
+        answer = commands.look("bedrock", "get-model-invocation-logging-configuration")
+    except CommandFailed:
+        # Who may not look is told of it in the docs.
+        return
+    found = answer.get("loggingConfig") or {}
+    places = [
+        place.get("bucketName") or place.get("logGroupName")
+        for place in (found.get("s3Config"), found.get("cloudWatchConfig"))
+        if place
+    ]
+    if places and found.get("textDataDeliveryEnabled", True):
+        warn(
+            f"this account logs what is sent to models: report text will lie in {', '.join(places)} (docs/SECURITY.md)"
+        )
