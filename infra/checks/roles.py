@@ -13,6 +13,8 @@ import sys
 
 from template import load, resolve, settings
 
+# The role of each service's tasks.
+TASK_ROLES = {"Splitter": "SplitterTaskRole", "Worker": "WorkerTaskRole", "Aggregator": "AggregatorTaskRole"}
 POLICIES = {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
 
 

@@ -34,10 +34,12 @@ pub const QUEUES: [&str; 3] = [
 /// A fleet's surroundings.
 pub struct FleetPlace {
     pub place: Place,
-    runtime: tokio::runtime::Runtime,
+    pub(super) runtime: tokio::runtime::Runtime,
     sim: Option<SimHandle>,
-    env: BTreeMap<String, String>,
-    s3: aws_sdk_s3::Client,
+    pub(super) env: BTreeMap<String, String>,
+    /// Addresses of those who ask AWS through a proxy of their own.
+    pub(super) proxies: BTreeMap<String, String>,
+    pub(super) s3: aws_sdk_s3::Client,
     sqs: aws_sdk_sqs::Client,
 }
 
@@ -116,6 +118,7 @@ impl FleetPlace {
             runtime,
             sim: Some(sim),
             env,
+            proxies: BTreeMap::new(),
             s3: emulator.s3(),
             sqs: emulator.sqs(),
         };
@@ -177,7 +180,7 @@ impl FleetPlace {
         program
             .current_dir(self.place.root())
             .env_clear()
-            .envs(&self.env);
+            .envs(self.env_of(role));
         program.env("HOME", self.place.path("home"));
         program
     }
@@ -188,11 +191,12 @@ impl FleetPlace {
 
     /// Puts an object into the inbox bucket.
     pub fn drop_in(&self, key: &str, bytes: impl Into<Vec<u8>>) {
-        let put = self
-            .s3
-            .put_object()
-            .bucket(self.bucket("ANNEXA_INBOX_BUCKET"))
-            .key(key);
+        self.put(self.bucket("ANNEXA_INBOX_BUCKET"), key, bytes);
+    }
+
+    /// Puts an object into a bucket.
+    pub fn put(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) {
+        let put = self.s3.put_object().bucket(bucket).key(key);
         let sent = put.body(ByteStream::from(bytes.into())).send();
         self.runtime.block_on(sent).expect("an object can be put");
     }
@@ -312,11 +316,12 @@ impl FleetPlace {
 
     /// Sends a message to the queue that a variable names.
     pub fn send(&self, queue: &str, body: &str) {
-        let send = self
-            .sqs
-            .send_message()
-            .queue_url(&self.env[queue])
-            .message_body(body);
+        self.send_to(&self.env[queue], body);
+    }
+
+    /// Sends a message to the queue at `url`.
+    pub fn send_to(&self, url: &str, body: &str) {
+        let send = self.sqs.send_message().queue_url(url).message_body(body);
         self.runtime
             .block_on(send.send())
             .expect("a message can be sent");

@@ -1,25 +1,33 @@
-//! Stands between a fleet and its emulator, passes everything on, and keeps what was asked and answered: for what a run
-//! costs, what an idle fleet does, and which operations are used at all.
+//! Stands between a fleet and its emulator, passes everything on that the asker may do, and keeps what was asked and
+//! answered: for what a run costs, what an idle fleet does, and which permissions are used at all.
 
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::needs::{Asked, Need};
+use super::policy::Role;
 
 /// One request and its answer.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// `sqs`, `dynamodb` or `s3`.
+    /// Whose proxy it came by.
+    pub who: String,
+    /// `sqs`, `dynamodb`, `s3`, `bedrockruntime`, `cloudformation` or `ecs`.
     pub service: &'static str,
-    /// The operation, as IAM names it.
+    /// The operation, as the API names it.
     pub operation: String,
+    /// The IAM actions that it needed, and on what.
+    pub needs: Vec<Need>,
     /// The request's JSON; null for S3.
     pub request: Value,
     /// The answer's JSON; null for S3.
@@ -28,29 +36,65 @@ pub struct Exchange {
     pub status: u16,
 }
 
+impl Exchange {
+    /// Whether it is about something whose name ends so.
+    pub fn touches(&self, end: &str) -> bool {
+        self.needs.iter().any(|need| need.resource.ends_with(end))
+    }
+
+    /// Whether it sends to a queue whose name ends so.
+    pub fn sends_to(&self, queue: &str) -> bool {
+        self.operation.starts_with("SendMessage") && self.touches(queue)
+    }
+}
+
 /// What was seen so far.
 #[derive(Clone, Default)]
 pub struct Recorder(Arc<Mutex<Vec<Exchange>>>);
 
+/// One proxy: who asks through it, and where it passes things on.
+#[derive(Clone)]
+pub struct Proxy {
+    /// Who asks.
+    pub who: String,
+    /// The emulator.
+    pub aws: String,
+    /// What plays Bedrock, if its requests come here, too.
+    pub bedrock: Option<String>,
+    /// What the asker may do; what it may not is refused here. None: everything.
+    pub role: Option<Role>,
+}
+
 impl Recorder {
     /// Listens on a free port, for as long as the runtime lives; gives the address.
     pub async fn start(&self, upstream: &str) -> String {
+        let proxy = Proxy {
+            who: "everybody".to_string(),
+            aws: upstream.to_string(),
+            bedrock: None,
+            role: None,
+        };
+        self.start_proxy(proxy).await
+    }
+
+    /// The same for one of several who ask.
+    pub async fn start_proxy(&self, proxy: Proxy) -> String {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
             .await
             .unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let client: Client<HttpConnector, Full<Bytes>> =
             Client::builder(TokioExecutor::new()).build_http();
-        let (seen, upstream) = (self.clone(), upstream.to_string());
+        let (seen, proxy) = (self.clone(), Arc::new(proxy));
         spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (seen, upstream, client) = (seen.clone(), upstream.clone(), client.clone());
+                let (seen, proxy, client) = (seen.clone(), proxy.clone(), client.clone());
                 spawn(async move {
                     let pass = service_fn(|request| {
-                        let (seen, upstream) = (seen.clone(), upstream.clone());
+                        let (seen, proxy) = (seen.clone(), proxy.clone());
                         let client = client.clone();
-                        async move { seen.pass(request, &upstream, &client).await }
+                        async move { seen.pass(request, &proxy, &client).await }
                     });
                     let serve = hyper::server::conn::http1::Builder::new();
                     // A service that was killed leaves its connection half open; that is not ours to mend.
@@ -66,10 +110,17 @@ impl Recorder {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
+    /// Whether something like this was seen and passed.
+    pub fn has_seen(&self, is_it: impl Fn(&Exchange) -> bool) -> bool {
+        let seen = self.0.lock().unwrap();
+        seen.iter()
+            .any(|exchange| exchange.status < 300 && is_it(exchange))
+    }
+
     async fn pass(
         &self,
         request: Request<Incoming>,
-        upstream: &str,
+        proxy: &Proxy,
         client: &Client<HttpConnector, Full<Bytes>>,
     ) -> Result<Response<Full<Bytes>>, hyper_util::client::legacy::Error> {
         let (parts, body) = request.into_parts();
@@ -79,72 +130,104 @@ impl Recorder {
             .await
             .map(|body| body.to_bytes())
             .unwrap_or_default();
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut on = Request::builder()
-            .method(parts.method.clone())
-            .uri(format!("{upstream}{path}"))
-            .body(Full::new(body.clone()))
-            .unwrap();
-        *on.headers_mut() = parts.headers.clone();
-        let answered = client.request(on).await?;
-        let (answer_parts, answer) = answered.into_parts();
-        let answer = answer
-            .collect()
-            .await
-            .map(|body| body.to_bytes())
-            .unwrap_or_default();
-        let target = parts
-            .headers
-            .get("x-amz-target")
-            .and_then(|target| target.to_str().ok());
-        let (service, operation) = match target.and_then(|target| target.split_once('.')) {
-            Some(("AmazonSQS", operation)) => ("sqs", operation.to_string()),
-            Some((_, operation)) => ("dynamodb", operation.to_string()),
-            None => ("s3", s3_operation(&parts).to_string()),
+        let mut asked = Asked::of(&parts, &body);
+        let denied = |needs: &[Need]| {
+            let role = proxy.role.as_ref()?;
+            needs.iter().find(|need| !role.allows(need)).cloned()
         };
-        let json = |bytes: &Bytes| match service {
-            "s3" => Value::Null,
-            _ => serde_json::from_slice(bytes).unwrap_or_default(),
+        let answered = match denied(&asked.needs) {
+            Some(need) => refusal(&asked, &parts, &need),
+            None if asked.service == "ecs" => agree(&asked.request),
+            None => ask(&parts, body, &asked, proxy, client).await?,
         };
+        let is_absent = answered.status() == 404 && !asked.needs_if_absent.is_empty();
+        let answered = match denied(&asked.needs_if_absent).filter(|_| is_absent) {
+            Some(need) => refusal(&asked, &parts, &need),
+            None => answered,
+        };
+        if is_absent {
+            asked.needs.append(&mut asked.needs_if_absent);
+        }
         self.0.lock().unwrap().push(Exchange {
-            service,
-            operation,
-            request: json(&body),
-            answer: json(&answer),
-            status: answer_parts.status.as_u16(),
+            who: proxy.who.clone(),
+            service: asked.service,
+            operation: asked.operation,
+            needs: asked.needs,
+            request: asked.request,
+            answer: match asked.service {
+                "sqs" | "dynamodb" => serde_json::from_slice(answered.body()).unwrap_or_default(),
+                _ => Value::Null,
+            },
+            status: answered.status().as_u16(),
         });
-        Ok(Response::from_parts(answer_parts, Full::new(answer)))
+        Ok(answered.map(Full::new))
     }
 }
 
-/// The operation of a request to S3, by method, path and query (path style).
-fn s3_operation(parts: &hyper::http::request::Parts) -> &'static str {
-    let has_key = parts.uri.path().trim_start_matches('/').contains('/');
-    let query = parts.uri.query().unwrap_or_default();
-    let asks = |name: &str| {
-        query
-            .split('&')
-            .any(|part| part.split('=').next() == Some(name))
+/// The answer of whoever it is for.
+async fn ask(
+    parts: &Parts,
+    body: Bytes,
+    asked: &Asked,
+    proxy: &Proxy,
+    client: &Client<HttpConnector, Full<Bytes>>,
+) -> Result<Response<Bytes>, hyper_util::client::legacy::Error> {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let upstream = match (asked.service, &proxy.bedrock) {
+        ("bedrockruntime", Some(bedrock)) => bedrock,
+        _ => &proxy.aws,
     };
-    let copies = parts.headers.contains_key("x-amz-copy-source");
-    match (&parts.method, has_key) {
-        (&Method::HEAD, true) => "HeadObject",
-        (&Method::HEAD, false) => "HeadBucket",
-        (&Method::GET, true) => "GetObject",
-        (&Method::GET, false) if asks("location") => "GetBucketLocation",
-        (&Method::GET, false) if asks("versioning") => "GetBucketVersioning",
-        (&Method::GET, false) => "ListObjectsV2",
-        (&Method::DELETE, _) if asks("uploadId") => "AbortMultipartUpload",
-        (&Method::DELETE, _) => "DeleteObject",
-        (&Method::POST, _) if asks("uploads") => "CreateMultipartUpload",
-        (&Method::POST, _) if asks("uploadId") => "CompleteMultipartUpload",
-        (&Method::POST, _) if asks("delete") => "DeleteObjects",
-        (&Method::PUT, _) if asks("partNumber") && copies => "UploadPartCopy",
-        (&Method::PUT, _) if asks("partNumber") => "UploadPart",
-        (&Method::PUT, true) if copies => "CopyObject",
-        (&Method::PUT, true) => "PutObject",
-        _ => "Other",
-    }
+    let mut on = Request::builder()
+        .method(parts.method.clone())
+        .uri(format!("{}{path}", upstream.trim_end_matches('/')))
+        .body(Full::new(body))
+        .unwrap();
+    *on.headers_mut() = parts.headers.clone();
+    let (parts, answer) = client.request(on).await?.into_parts();
+    let answer = answer
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
+    Ok(Response::from_parts(parts, answer))
+}
+
+/// The container agent does as it is told.
+fn agree(request: &Value) -> Response<Bytes> {
+    let protection = json!({"protection": {"ProtectionEnabled": request["ProtectionEnabled"]}});
+    Response::new(Bytes::from(protection.to_string()))
+}
+
+/// How each service says that something is not allowed.
+fn refusal(asked: &Asked, parts: &Parts, need: &Need) -> Response<Bytes> {
+    let said = format!(
+        "not authorized to perform {} on {}",
+        need.action, need.resource
+    );
+    let coral = "com.amazon.coral.service#AccessDeniedException";
+    let (status, body) = match asked.service {
+        "s3" if parts.method == Method::HEAD => (403, String::new()),
+        "s3" => {
+            let body = format!("<Error><Code>AccessDenied</Code><Message>{said}</Message></Error>");
+            (403, body)
+        }
+        "dynamodb" => (400, json!({"__type": coral, "Message": said}).to_string()),
+        "ecs" => {
+            let error = json!({"error": {"Code": "AccessDeniedException", "Message": said}});
+            (400, error.to_string())
+        }
+        "cloudformation" => {
+            let error =
+                format!("<Error><Code>AccessDenied</Code><Message>{said}</Message></Error>");
+            (403, format!("<ErrorResponse>{error}</ErrorResponse>"))
+        }
+        _ => (403, json!({"__type": coral, "message": said}).to_string()),
+    };
+    Response::builder()
+        .status(status)
+        .header("x-amzn-errortype", "AccessDeniedException")
+        .body(Bytes::from(body))
+        .unwrap()
 }
 
 #[expect(

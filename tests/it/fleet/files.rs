@@ -1,0 +1,31 @@
+//! Files for a fleet's inbox: large ones, packed ones, reports whose texts all differ.
+
+use std::io::Write;
+
+use crate::cli::harness::{TEXT, sample_with};
+
+/// Bytes of one record of a large file.
+const LARGE_RECORD: usize = 900_000;
+
+/// Reports whose texts all differ, so that none is answered from what was paid before.
+pub fn distinct(rows: usize, mark: &str) -> String {
+    sample_with(rows, |number, fields| {
+        fields[1] = format!("{} ({mark} {number})", fields[1])
+    })
+}
+
+/// Ten megabytes in a dozen records.
+pub fn large_file() -> Vec<u8> {
+    let mut file = b"id,mdr_text\n".to_vec();
+    for number in 0..12 {
+        write!(file, "{number},{TEXT} {}\n", "X".repeat(LARGE_RECORD)).unwrap();
+    }
+    file
+}
+
+/// As gzip.
+pub fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}

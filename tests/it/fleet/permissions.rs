@@ -1,0 +1,242 @@
+//! The roles of infra/fleet.yaml, held to what the fleet does: each service, and the commands of people, ask AWS through
+//! a proxy that lets through what their role allows. What is asked and not allowed fails the test, and so does what is
+//! allowed and never asked, but for [`UNSEEN`].
+
+use std::collections::BTreeMap;
+
+use annexa::adapters::sim_bedrock::{Latency, Settings};
+use serde_json::{Value, json};
+
+use super::errands::{DIRECT, Errands, OPERATOR};
+use super::needs::{ACCOUNT, OTHER_REGION};
+use super::place::FleetPlace;
+use super::policy::{Role, roles};
+use super::recorder::Recorder;
+use crate::aws::emulator::{REGION, unique};
+use crate::bedrock::place::MODEL;
+
+/// Who has which role.
+const WHO: [(&str, &str); 4] = [
+    ("splitter", "SplitterTaskRole"),
+    ("worker", "WorkerTaskRole"),
+    ("aggregator", "AggregatorTaskRole"),
+    (OPERATOR, "OperatorPolicy"),
+];
+
+/// A part of a role that no request of the run shows.
+struct Unseen {
+    /// The role; `*`: each.
+    role: &'static str,
+    /// How the part begins: the statement's name, a blank, then an action or a resource.
+    part: &'static str,
+    /// Why it is there all the same: what AWS does with it, or which call takes it that only a fault brings about (its file
+    /// and what stands there).
+    why: Why,
+}
+
+enum Why {
+    Aws(&'static str),
+    Fault(&'static str, &'static str, &'static str),
+    Same(&'static str),
+}
+
+const MULTIPART: &str = "src/adapters/aws/s3/multipart.rs";
+const ABORT: &str = ".abort_multipart_upload()";
+
+const UNSEEN: [Unseen; 11] = [
+    Unseen {
+        role: "*",
+        part: "KeyThroughServices ",
+        why: Why::Aws("S3, SQS and DynamoDB use the key in the caller's name"),
+    },
+    Unseen {
+        role: "AggregatorTaskRole",
+        part: "GiveUpOutputs ",
+        why: Why::Fault(
+            "the writing of an output over 8 MiB breaks off",
+            MULTIPART,
+            ABORT,
+        ),
+    },
+    Unseen {
+        role: "OperatorPolicy",
+        part: "GiveUpUploads ",
+        why: Why::Fault("an upload over 8 MiB breaks off", MULTIPART, ABORT),
+    },
+    Unseen {
+        role: "OperatorPolicy",
+        part: "DropFiles ",
+        why: Why::Aws("people drop files with aws s3 cp"),
+    },
+    Unseen {
+        role: "*",
+        part: "TellGoneFromForbidden arn:aws:s3:::inputs-",
+        why: Why::Same("as the inbox bucket, where an input is gone"),
+    },
+    Unseen {
+        role: "*",
+        part: "TellGoneFromForbidden arn:aws:s3:::terms-",
+        why: Why::Same("as the inbox bucket, where terms are gone"),
+    },
+    Unseen {
+        role: "*",
+        part: "ReadPinnedVersions arn:aws:s3:::terms-",
+        why: Why::Same("as the bucket of inputs, which keeps versions here"),
+    },
+    Unseen {
+        role: "WorkerTaskRole",
+        part: "ReadInputsAndTerms arn:aws:s3:::inputs-",
+        why: Why::Same("as the bucket of terms, which keeps no versions here"),
+    },
+    Unseen {
+        role: "OperatorPolicy",
+        part: "FindTheFleet ",
+        why: Why::Aws("annexa --stack"),
+    },
+    Unseen {
+        role: "WorkerTaskRole",
+        part: "AskModels arn:",
+        why: Why::Same("one list of models for both ways of asking"),
+    },
+    Unseen {
+        role: "WorkerTaskRole",
+        part: "AskModelsBehindProfiles arn:",
+        why: Why::Same("one list of models for both ways of asking"),
+    },
+];
+
+/// The roles as the template has them for this fleet.
+fn roles_of(fleet: &FleetPlace, inputs: &str, terms: &str) -> BTreeMap<String, Role> {
+    let name = fleet.var("ANNEXA_TABLE");
+    let base = MODEL.split_once('.').unwrap().1;
+    let models = [
+        format!("arn:aws:bedrock:{REGION}::foundation-model/{base}"),
+        format!("arn:aws:bedrock:{OTHER_REGION}::foundation-model/{base}"),
+        format!("arn:aws:bedrock:{REGION}::foundation-model/{DIRECT}"),
+    ];
+    let parameters = json!({
+        "FleetName": name,
+        "StorageStack": format!("{name}-storage"),
+        "FoundationModelArns": models.join(","),
+        "InferenceProfileArns": format!("arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/{MODEL}"),
+        "InputBucket": inputs,
+        "TermsBucket": terms,
+        "AWS_AccountId": ACCOUNT,
+        "AWS_Region": REGION,
+        "AWS_StackName": format!("{name}-fleet"),
+    });
+    let imports = Value::from_iter(fleet.outputs());
+    roles(&parameters, &imports)
+}
+
+/// A fleet whose services and people are held to their roles.
+fn held() -> (FleetPlace, Recorder, BTreeMap<String, Role>, [String; 2]) {
+    let settings = Settings {
+        latency: Latency::fixed(200),
+        ..Settings::default()
+    };
+    let mut fleet = FleetPlace::new(settings, 4);
+    for (name, value) in [
+        ("ANNEXA_LEASE_S", 3),
+        ("ANNEXA_SWEEP_S", 1),
+        ("ANNEXA_DRAIN_S", 8),
+    ] {
+        fleet.set(name, value);
+    }
+    fleet.set("DEFAULT_MODEL_ID", MODEL);
+    let buckets = [unique("inputs"), unique("terms")];
+    fleet.make_bucket(&buckets[0], true);
+    fleet.make_bucket(&buckets[1], false);
+    let roles = roles_of(&fleet, &buckets[0], &buckets[1]);
+    let recorder = Recorder::default();
+    for (who, role) in WHO {
+        fleet.hold(who, roles[role].clone(), &recorder);
+    }
+    (fleet, recorder, roles, buckets)
+}
+
+#[test]
+fn the_fleet_does_all_it_does_under_its_roles_and_needs_all_that_they_hold() {
+    let (fleet, recorder, roles, [inputs, terms]) = held();
+    let errands = Errands {
+        fleet: &fleet,
+        recorder: &recorder,
+        inputs: &inputs,
+        terms: &terms,
+    };
+    errands.run();
+    let seen = recorder.take();
+    let mut wrong = Vec::new();
+    for (who, name) in WHO {
+        let role = &roles[name];
+        let asked = seen.iter().filter(|exchange| exchange.who == who);
+        let needs: Vec<_> = asked.flat_map(|exchange| &exchange.needs).collect();
+        assert!(!needs.is_empty(), "{who} asks for nothing");
+        let mut lacking: Vec<String> = needs
+            .iter()
+            .filter(|need| !role.allows(need))
+            .map(|need| {
+                format!(
+                    "{name} lacks {} on {} ({:?})",
+                    need.action, need.resource, need.context
+                )
+            })
+            .collect();
+        lacking.sort();
+        lacking.dedup();
+        wrong.extend(lacking);
+        let used = role.used(needs.into_iter());
+        for part in role.parts().difference(&used) {
+            if !UNSEEN.iter().any(|unseen| unseen.is_about(name, part)) {
+                wrong.push(format!("{name} holds what nothing asked for: {part}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+impl Unseen {
+    fn is_about(&self, role: &str, part: &str) -> bool {
+        (self.role == "*" || self.role == role) && part.starts_with(self.part)
+    }
+}
+
+#[test]
+fn what_is_held_unseen_is_in_a_role_and_its_calls_are_in_the_code() {
+    let (.., roles, _) = held();
+    for unseen in &UNSEEN {
+        let is_held = WHO.iter().any(|(_, name)| {
+            let parts = roles[*name].parts();
+            parts.iter().any(|part| unseen.is_about(name, part))
+        });
+        assert!(is_held, "{} is in no role {}", unseen.part, unseen.role);
+        match unseen.why {
+            Why::Aws(why) | Why::Same(why) => assert!(!why.is_empty()),
+            Why::Fault(why, file, call) => {
+                let code =
+                    std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR")))
+                        .unwrap();
+                assert!(code.contains(call), "{file} has no {call}: {why}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_an_action_the_proxy_refuses_as_aws_does_and_the_service_says_which_to_allow() {
+    let (mut fleet, recorder, roles, _) = held();
+    for (taken, says) in [
+        ("sqs:GetQueueAttributes", "sqs:GetQueueAttributes"),
+        ("s3:ListBucket", "s3:ListBucket"),
+        ("dynamodb:Query", "access denied: allow the role"),
+    ] {
+        let mut role = roles["AggregatorTaskRole"].clone();
+        for statement in &mut role.0 {
+            statement.action.retain(|action| action != taken);
+        }
+        fleet.hold("aggregator", role, &recorder);
+        let ran = fleet.start("aggregator").end();
+        assert_eq!(ran.code, 64, "without {taken}: {}", ran.err);
+        assert!(ran.err.contains(says), "without {taken}: {}", ran.err);
+    }
+}
