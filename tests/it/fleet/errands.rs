@@ -61,8 +61,9 @@ impl Errands<'_> {
                 && seen.operation == "DeleteObject"
                 && seen.touches("dropped/failures.partial.csv")
         });
+        let stack = self.fleet.var("ANNEXA_TABLE");
         for commands in [
-            &["jobs"][..],
+            &["--stack", stack, "jobs"][..],
             &["jobs", "--all"],
             &["jobs", "--state", "failed"],
             &["queues"],

@@ -43,7 +43,7 @@ enum Why {
 const MULTIPART: &str = "src/adapters/aws/s3/multipart.rs";
 const ABORT: &str = ".abort_multipart_upload()";
 
-const UNSEEN: [Unseen; 11] = [
+const UNSEEN: [Unseen; 10] = [
     Unseen {
         role: "*",
         part: "KeyThroughServices ",
@@ -87,11 +87,6 @@ const UNSEEN: [Unseen; 11] = [
         role: "WorkerTaskRole",
         part: "ReadInputsAndTerms arn:aws:s3:::inputs-",
         why: Why::Same("as the bucket of terms, which keeps no versions here"),
-    },
-    Unseen {
-        role: "OperatorPolicy",
-        part: "FindTheFleet ",
-        why: Why::Aws("annexa --stack"),
     },
     Unseen {
         role: "WorkerTaskRole",
