@@ -23,7 +23,12 @@ MADE_BY_AWS = {
     "logs:CreateLogStream": "ECS writes the containers' logs",
     "logs:PutLogEvents": "ECS writes the containers' logs",
     "kms:Decrypt": "S3, SQS and DynamoDB use the key",
+    "kms:DescribeKey": "DynamoDB uses the key",
+    "kms:Encrypt": "DynamoDB uses the key",
     "kms:GenerateDataKey": "S3, SQS and DynamoDB use the key",
+    "kms:GenerateDataKeyWithoutPlaintext": "DynamoDB uses the key",
+    "kms:ReEncryptFrom": "DynamoDB uses the key",
+    "kms:ReEncryptTo": "DynamoDB uses the key",
 }
 # The action knows no resource (Service Authorization Reference, Amazon ECR).
 ON_EVERYTHING = {("ExecutionRole", "SignInToRegistry")}
