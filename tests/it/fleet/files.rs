@@ -18,7 +18,7 @@ pub fn distinct(rows: usize, mark: &str) -> String {
 pub fn large_file() -> Vec<u8> {
     let mut file = b"id,mdr_text\n".to_vec();
     for number in 0..12 {
-        write!(file, "{number},{TEXT} {}\n", "X".repeat(LARGE_RECORD)).unwrap();
+        writeln!(file, "{number},{TEXT} {}", "X".repeat(LARGE_RECORD)).unwrap();
     }
     file
 }
