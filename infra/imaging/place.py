@@ -19,6 +19,8 @@ HOST = "fleet.annexa.test"
 # A loopback address of its own: port 53 of 127.0.0.1 may be taken.
 NAME_SERVER = "127.0.0.53"
 OTHER_NAME_SERVER = "127.77.77.53"
+# Queues, buckets and table are those of the template.
+TEMPLATE = ("--template", ROOT / "infra/storage.yaml", "--name", "annexa")
 
 
 class Dns(socketserver.BaseRequestHandler):
@@ -100,7 +102,7 @@ class Place:
         address = self.emulator.stdout.readline().strip()
         if not address:
             raise Stop("the emulator did not start; its own words stand above")
-        lines = run(python, ROOT / "localstack/bootstrap.py", "--endpoint-url", address).splitlines()
+        lines = run(python, ROOT / "localstack/stack.py", "--endpoint-url", address, *TEMPLATE).splitlines()
         self.env = dict(line.split("=", 1) for line in lines)
         self.make_certificates()
         self.serve_names()
