@@ -21,6 +21,7 @@ from deploying import (
     is_change,
     running,
 )
+from imaging import building
 
 
 def plain(line):
@@ -154,6 +155,13 @@ class Deployments(deploying.OnASmallAccount):
         account = self.account(service_role=True)
         self.done(account.deploy("--model", MODEL, "--yes"))
         self.assertNotIn("aws iam create-service-linked-role", account.changes())
+
+    def test_podman_is_told_the_machines_platform_which_docker_knows_by_itself(self):
+        account = self.account(programs=("aws", "podman", "git"))
+        self.done(account.deploy("--model", MODEL, "--yes", "--platform", "linux/arm64"))
+        built = next(call["argv"] for call in account.calls() if call["argv"][:2] == ["podman", "build"])
+        self.assertIn(f"BUILDPLATFORM={building.host_platform()}", built)
+        self.assertEqual(fake_aws.flag(built, "--platform"), "linux/arm64")
 
     def test_the_registrys_password_is_handed_over_unseen(self):
         account = self.account()

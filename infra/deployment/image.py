@@ -1,33 +1,18 @@
 """The image: its repository in ECR, built, pushed, and named by digest, so that no tag decides what runs."""
 
 import json
-import platform as host
 import shlex
 import shutil
-import subprocess
 import time
-from pathlib import Path
+
+from imaging import building
 
 from .commands import CommandFailed, Stop, say
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-# In order of preference.
-BUILDERS = ("docker", "podman", "buildah")
 # Images beyond so many are removed, the oldest first: one that runs, and some to go back to, stay.
 KEPT_IMAGES = 20
 # Stands for what only AWS can tell, in a dry run.
 UNKNOWN = "(known once it is built)"
-
-
-def builder(works):
-    """The first builder that is installed and of which `works(name)` is true, else the first installed, or None."""
-    found = [name for name in BUILDERS if shutil.which(name)]
-    return next((name for name in found if works(name)), found[0] if found else None)
-
-
-def host_platform():
-    """The platform of this machine: what builds without emulation."""
-    return "linux/arm64" if host.machine().lower() in ("arm64", "aarch64") else "linux/amd64"
 
 
 def architecture(platform):
@@ -35,23 +20,10 @@ def architecture(platform):
     return {"linux/amd64": "X86_64", "linux/arm64": "ARM64"}[platform]
 
 
-def revision():
-    """The commit, and whether nothing differs from it; ("unknown", False) outside of a clone."""
-    git = ["git", "-C", str(ROOT)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changes = subprocess.run(
-            [*git, "status", "--porcelain"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown", False
-    return commit, not changes
-
-
-def tag(version, platform):
+def tag(platform):
     """A tag for what would be built now: the same for the same commit, a new one where something is not committed."""
-    commit, is_clean = revision()
-    name = f"{version}-{commit[:12]}-{platform.rpartition('/')[2]}"
+    commit, is_clean = building.revision()
+    name = f"{building.version()}-{commit[:12]}-{platform.rpartition('/')[2]}"
     return name if is_clean else f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
 
 
@@ -107,7 +79,7 @@ class Image:
             raise
         return found["imageDetails"][0]["imageDigest"]
 
-    def publish(self, image_tag, version):
+    def publish(self, image_tag):
         """Builds and pushes the image unless this tag is there already; gives REPOSITORY@DIGEST. Raises Stop."""
         self.log_in()
         digest = self.digest(image_tag)
@@ -115,7 +87,7 @@ class Image:
             say(f"image     {self.repository}:{image_tag} is there already")
             return f"{self.uri}@{digest}"
         name = f"{self.uri}:{image_tag}"
-        self.commands.tool(*self.build_command(name, version))
+        self.commands.tool(*building.command(self.tool, name, self.platform))
         self.commands.tool(self.tool, "push", name)
         digest = self.digest(image_tag)
         if not digest and not self.commands.dry_run:
@@ -133,19 +105,6 @@ class Image:
         if not digest and not self.commands.dry_run:
             raise Stop(f"--image {uri}: there is no such tag in {self.repository}", 64)
         return f"{self.uri}@{digest or UNKNOWN}"
-
-    def build_command(self, name, version):
-        """How the image is built for its platform (infra/image builds the same for use on this machine)."""
-        if self.tool == "docker":
-            # Without provenance the tag is one image, and not an index of an image and its attestation.
-            head = ("docker", "buildx", "build", "--load", "--provenance=false")
-        else:
-            # The OCI format has no health check.
-            head = (self.tool, "build", "--layers", "--format", "docker")
-        commit, is_clean = revision()
-        labels = {"VERSION": version, "REVISION": commit if is_clean else f"{commit}-changed"}
-        arguments = [word for key, value in labels.items() for word in ("--build-arg", f"{key}={value}")]
-        return (*head, "--platform", self.platform, *arguments, "--tag", name, str(ROOT))
 
     def log_in(self):
         """Gives the builder the registry's password, which nobody sees and which lasts for 12 hours."""
@@ -178,7 +137,7 @@ def capacity(commands, image, reference, model, quotas):
         )
         tries.append([*run, reference, *asked])
     here = shutil.which("annexa") or next(
-        (str(path) for path in [ROOT / "target/release/annexa"] if path.exists()), None
+        (str(path) for path in [building.ROOT / "target/release/annexa"] if path.exists()), None
     )
     if here:
         tries.append([here, *asked])

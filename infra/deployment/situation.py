@@ -5,7 +5,8 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from . import image
+from imaging import building
+
 from . import options as given
 from .commands import CommandFailed, Commands, Stop
 from .models import partition
@@ -58,7 +59,7 @@ def look(options, poll_s):
         commands.region = configured_region(commands)
     if not commands.region:
         wrong.append("no Region: say --region, or set AWS_REGION")
-    tool = image.builder(lambda name: not builder_problem(commands, name))
+    tool = building.builder(lambda name: not builder_problem(commands, name))
     if not (options.image or options.delete or options.storage_only or options.wait):
         if tool is None:
             wrong.append(
