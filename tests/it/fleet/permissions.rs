@@ -14,6 +14,7 @@ use super::policy::{Role, roles};
 use super::recorder::Recorder;
 use crate::aws::emulator::{REGION, unique};
 use crate::bedrock::place::MODEL;
+use crate::cli::harness::sample;
 
 /// Who has which role.
 const WHO: [(&str, &str); 4] = [
@@ -234,4 +235,13 @@ fn without_an_action_the_proxy_refuses_as_aws_does_and_the_service_says_which_to
         assert_eq!(ran.code, 64, "without {taken}: {}", ran.err);
         assert!(ran.err.contains(says), "without {taken}: {}", ran.err);
     }
+}
+
+#[test]
+fn outputs_in_a_bucket_that_is_not_the_fleet_s_are_refused_with_the_permission_that_is_missing() {
+    let (fleet, _, _, [inputs, _]) = held();
+    fleet.place.write("a.csv", sample(2));
+    let output = format!("s3://{inputs}/out/");
+    let ran = fleet.annexa(OPERATOR, &["submit", "a.csv", "--output", &output]);
+    ran.refused(64, &[&inputs, "s3:PutObject"]);
 }
