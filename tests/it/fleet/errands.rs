@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::files::{distinct, large_file, packed};
+use super::files::{broken_file, distinct, large_file, packed, patiently};
+use super::permissions::DIRECT;
 use super::place::FleetPlace;
 use super::recorder::{Exchange, Recorder};
-use crate::cli::harness::{HANG, sample};
+use crate::cli::harness::sample;
 use crate::cli::process::{Running, pause};
 
-/// A model that is asked by its own id; the catalogue does not know it, and the simulator takes it.
-pub const DIRECT: &str = "anthropic.claude-direct-v1:0";
 /// Who does what people do.
 pub const OPERATOR: &str = "operator";
 
@@ -27,7 +26,7 @@ pub struct Errands<'f> {
 }
 
 impl Errands<'_> {
-    /// Does all of it. Services are started as they are needed, and drained at the end.
+    /// Does all of it.
     pub fn run(&self) {
         // Nobody splits yet: the aggregator finds that a split was asked for and not done.
         let mut services = vec![self.fleet.start("aggregator")];
@@ -40,6 +39,7 @@ impl Errands<'_> {
 
         self.drop_files();
         self.send_messages();
+        self.drop_broken_files();
         let direct = self.submit(
             "direct.csv",
             sample(3),
@@ -73,8 +73,7 @@ impl Errands<'_> {
         self.drain(services);
     }
 
-    /// Files for the inbox: a CSV with a sidecar and a row that cannot be read; a packed one over 8 MiB; one whose packing
-    /// is broken; a spec that names what is not there.
+    /// Files for the inbox: a CSV with a row that cannot be read; a packed one over 8 MiB; specs that name what is not there.
     fn drop_files(&self) {
         let sidecar = |prefix: &str, rows: u32| {
             json!({"problem_type": "product", "output_prefix": prefix, "chunk_rows": rows})
@@ -84,13 +83,10 @@ impl Errands<'_> {
             .drop_in("inbox/dropped.csv.json", sidecar("dropped/", 10));
         self.fleet
             .drop_in("inbox/dropped.csv", format!("{}99,\"open", sample(20)));
-        let large = large_file();
         self.fleet
             .drop_in("inbox/packed.csv.gz.json", sidecar("packed/", 4));
-        self.fleet.drop_in("inbox/packed.csv.gz", packed(&large));
-        let mut broken = packed(&[large.clone(), large].concat());
-        broken.truncate(broken.len() - 20);
-        self.fleet.drop_in("inbox/broken.csv.gz", broken);
+        let large = packed(&large_file());
+        self.fleet.drop_in("inbox/packed.csv.gz", large);
         self.fleet.put(self.inputs, "archive.csv", sample(3));
         let terms = concat!(env!("CARGO_MANIFEST_DIR"), "/data/imdrf_terms.csv");
         let terms = std::fs::read(terms).unwrap();
@@ -105,9 +101,23 @@ impl Errands<'_> {
         for (name, bucket) in [("one", self.inputs), ("two", inbox)] {
             let absent = json!({"input_bucket": bucket, "input_key": "aside/absent.csv",
                 "imdrf_bucket": self.terms, "imdrf_key": "absent.csv"});
-            self.fleet
-                .drop_in(&format!("inbox/{name}.json"), absent.to_string());
+            let key = format!("inbox/{name}.json");
+            self.fleet.drop_in(&key, absent.to_string());
         }
+    }
+
+    /// Packed files that break off after their copies have begun, until the splitter has had to keep one in hand for long.
+    fn drop_broken_files(&self) {
+        let is_long =
+            |seen: &Exchange| seen.who == "splitter" && seen.operation == "ChangeMessageVisibility";
+        let (broken, mut dropped) = (broken_file(), 0);
+        patiently("a split takes long", || {
+            let key = format!("inbox/broken-{dropped}.csv.gz");
+            self.fleet.drop_in(&key, broken.clone());
+            dropped += 1;
+            pause(Duration::from_secs(2));
+            self.recorder.has_seen(is_long)
+        });
     }
 
     /// A spec whose input and terms lie in buckets of their own, and for each queue a message that nobody can read.
@@ -240,7 +250,7 @@ impl Errands<'_> {
     /// Runs a command that has to do well.
     fn does(&self, args: &[&str]) -> String {
         let ran = self.fleet.annexa(OPERATOR, args);
-        assert!(ran.code == 0, "annexa {args:?}: {}{}", ran.err, ran.out);
+        assert_eq!(ran.code, 0, "annexa {args:?}: {}", ran.err);
         ran.out
     }
 
@@ -286,15 +296,5 @@ impl Errands<'_> {
             self.fleet.annexa(OPERATOR, args);
             self.recorder.has_seen(&is_it)
         });
-    }
-}
-
-/// Waits until it is so; only a hang takes so long that this fails.
-fn patiently(what: &str, mut is_so: impl FnMut() -> bool) {
-    let mut looks = HANG.as_millis() / 100;
-    while !is_so() {
-        looks -= 1;
-        assert!(looks > 0, "hangs: {what}");
-        pause(Duration::from_millis(100));
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use annexa::adapters::sim_bedrock::{Latency, Settings};
 use serde_json::{Value, json};
 
-use super::errands::{DIRECT, Errands, OPERATOR};
+use super::errands::{Errands, OPERATOR};
 use super::needs::{ACCOUNT, OTHER_REGION};
 use super::place::FleetPlace;
 use super::policy::{Role, roles};
@@ -15,6 +15,9 @@ use super::recorder::Recorder;
 use crate::aws::emulator::{REGION, unique};
 use crate::bedrock::place::MODEL;
 use crate::cli::harness::sample;
+
+/// A model that is asked by its own id; the catalogue does not know it, and the simulator takes it.
+pub const DIRECT: &str = "anthropic.claude-direct-v1:0";
 
 /// Who has which role.
 const WHO: [(&str, &str); 4] = [
