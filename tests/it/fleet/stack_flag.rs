@@ -67,7 +67,7 @@ fn pairs(text: &str) -> BTreeMap<&str, &str> {
 #[tokio::test]
 async fn commands_take_a_fleet_s_configuration_from_its_stacks_and_config_prints_it() {
     let name = unique("f");
-    let env = deployed(&name, &["InboxPrefix=my inbox/"]).unwrap_or_else(|why| panic!("{why}"));
+    let env = deployed(&name, &["InboxPrefix=drop/here/"]).unwrap_or_else(|why| panic!("{why}"));
     let (code, out, err) = annexa(&[], &["--stack", &name, "jobs"]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(out.contains("no job is live"), "{out}");
@@ -92,7 +92,7 @@ async fn commands_take_a_fleet_s_configuration_from_its_stacks_and_config_prints
     ] {
         assert_eq!(printed[variable], env[variable], "{variable}");
     }
-    assert_eq!(printed["ANNEXA_INBOX_PREFIX"], "'my inbox/'");
+    assert_eq!(printed["ANNEXA_INBOX_PREFIX"], "drop/here/");
     assert_eq!(printed["DEFAULT_MODEL_ID"], "us.anthropic.claude-haiku-5-5");
     assert_eq!(printed["ANNEXA_TOKENS_PER_MINUTE"], "1200000");
     assert!(!printed.contains_key("ANNEXA_REQUESTS_PER_MINUTE"), "{out}");
