@@ -23,7 +23,8 @@ use crate::terms::TermTable;
 /// Mean bytes of the 6,374 public MAUDE reports of the corpus (their median is 607 characters).
 const TEXT_BYTES: u64 = 884;
 
-/// Seconds until an answer begins, assumed: nobody has measured Bedrock for this.
+/// Seconds until an answer begins, assumed: nobody has measured Bedrock for this. (The metric that would tell: Bedrock user
+/// guide, "Monitor bedrock-runtime inference using CloudWatch metrics".)
 const FIRST_TOKEN_S: f64 = 2.0;
 /// Output tokens a second, assumed.
 const TOKENS_PER_S: f64 = 100.0;
@@ -31,8 +32,8 @@ const TOKENS_PER_S: f64 = 100.0;
 /// Say how many calls and worker tasks a quota can feed.
 ///
 /// More worker tasks than that only wait. Quotas of your account: AWS console, Service Quotas, Amazon Bedrock. The latency is
-/// assumed unless you give it; what your jobs really see is the time from the first to the last call of a chunk in the
-/// worker's log.
+/// assumed unless you give it; what calls of your account really take is CloudWatch's metric InvocationLatency (namespace
+/// AWS/Bedrock, by model, in milliseconds).
 #[derive(Debug, Clone, Args)]
 pub struct CapacityArgs {
     /// Who answers: the id of a model or profile, or its ARN
