@@ -285,21 +285,21 @@ mod tests {
     }
 
     #[test]
-    fn the_outputs_that_are_read_are_outputs_of_storage_yaml() {
-        let template = include_str!("../../infra/storage.yaml");
-        let (_, outputs) = template.split_once("\nOutputs:\n").unwrap();
-        let is_there = |name: &str| {
-            outputs
-                .lines()
-                .any(|line| line.starts_with(&format!("  {name}:")))
+    fn the_outputs_that_are_read_are_outputs_of_the_templates() {
+        let outputs = |template: &'static str| template.split_once("\nOutputs:\n").unwrap().1;
+        let is_there = |outputs: &str, name: &str| {
+            let begins = format!("  {name}:");
+            outputs.lines().any(|line| line.starts_with(&begins))
         };
-        for name in STORAGE
-            .iter()
-            .map(|filled| filled.output)
-            .chain(["InboxBucket"])
-        {
-            assert!(is_there(name), "{name}");
+        let storage = outputs(include_str!("../../infra/storage.yaml"));
+        let read = STORAGE.iter().map(|filled| filled.output);
+        for name in read.chain(["InboxBucket"]) {
+            assert!(is_there(storage, name), "{name}");
         }
-        assert!(!is_there("DefaultModelId"), "that is fleet.yaml's");
+        let fleet = outputs(include_str!("../../infra/fleet.yaml"));
+        for filled in &FLEET {
+            assert!(is_there(fleet, filled.output), "{}", filled.output);
+        }
+        assert!(!is_there(storage, FLEET[0].output), "that is fleet.yaml's");
     }
 }
