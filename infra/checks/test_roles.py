@@ -14,6 +14,7 @@ from template import changed, exports, load, of_type, resolve, settings
 
 FLEET, STORAGE = load("fleet.yaml"), load("storage.yaml")
 PEOPLE = "OperatorPolicy"
+EXECUTION = "ExecutionRole"
 # What AWS does in a role's name, and no code of ours calls.
 MADE_BY_AWS = {
     "ecr:GetAuthorizationToken": "ECS signs in to the registry",
@@ -95,6 +96,8 @@ class Roles(unittest.TestCase):
     def test_they_hold_exactly_the_actions_that_the_code_takes(self):
         self.assertEqual(differences(), ([], []))
         self.assertEqual(set(MADE_BY_AWS) - held(roles()), set(), "stated, and held by no role")
+        # No code of ours runs as this role: what another role may hold is too much for it.
+        self.assertLessEqual(held({EXECUTION: roles()[EXECUTION]}), set(MADE_BY_AWS))
 
     def test_an_action_that_is_taken_away_or_added_is_seen(self):
         scan = statement_of(FLEET, PEOPLE, "ListAllJobs")

@@ -1,9 +1,8 @@
 //! The window: at most so many chunks of a job are outstanding in the queue (DESIGN §2, I7). The splitter opens it, the
 //! aggregator tops it up.
 
-use std::sync::Arc;
-
-use tokio::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::core::ids::{ChunkKey, ChunkNo, JobId};
 use crate::core::job::JobRecord;
@@ -27,18 +26,33 @@ const MORE_WITH_EACH: u32 = 2;
 #[derive(Debug)]
 pub struct Window {
     most_chunks: u32,
-    /// Who fills one. Two at a time could send what they took in another order than they took it, and equal texts would be asked for by
-    /// another chunk than the first that holds them.
-    turn: Mutex<()>,
+    /// Who fills a job's window. Two at a time could send what they took in another order than they took it, and equal texts
+    /// would be asked for by another chunk than the first that holds them.
+    turns: Mutex<BTreeMap<JobId, Weak<Turn>>>,
 }
+
+/// Held by whoever fills the window of one job.
+type Turn = tokio::sync::Mutex<()>;
 
 impl Window {
     /// At most `most_chunks` chunks of a job are outstanding.
     pub fn of(most_chunks: u32) -> Arc<Window> {
         Arc::new(Window {
             most_chunks,
-            turn: Mutex::default(),
+            turns: Mutex::default(),
         })
+    }
+
+    /// The turn of a job; that of another job is another one, so that no job waits for what another one cannot do.
+    fn turn(&self, job_id: &JobId) -> Arc<Turn> {
+        let mut turns = self.turns.lock().expect("no panic while held");
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(job_id).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(job_id.clone(), Arc::downgrade(&turn));
+        turn
     }
 
     /// How wide a job's window is now: it opens as chunks get done.
@@ -56,7 +70,8 @@ impl Window {
         queue: &dyn Queue,
         job_id: &JobId,
     ) -> PortResult<()> {
-        let _turn = self.turn.lock().await;
+        let turn = self.turn(job_id);
+        let _mine = turn.lock().await;
         loop {
             let Some(job) = retry(clock, Backoff::STORAGE, || ledger.job(job_id)).await? else {
                 return Ok(());
@@ -100,4 +115,22 @@ pub async fn send_chunks(
         chunks.iter().map(body).collect(),
     )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_fills_the_window_of_one_job_waits_for_that_job_alone_and_leaves_nothing_behind() {
+        let window = Window::of(200);
+        let (one, other) = (JobId("job-1".into()), JobId("job-2".into()));
+        let turn = window.turn(&one);
+        let _mine = turn.try_lock().unwrap();
+        assert!(window.turn(&one).try_lock().is_err());
+        assert!(window.turn(&other).try_lock().is_ok());
+        assert_eq!(window.turns.lock().unwrap().len(), 2);
+        window.turn(&one);
+        assert_eq!(window.turns.lock().unwrap().len(), 1);
+    }
 }

@@ -181,6 +181,8 @@ impl Handler for Worker {
                 self.hold(message, &claim, place, valid_until).await
             }
             Ok(ClaimOutcome::Done) => {
+                // It asks for nothing any more: nobody waits until its end is told.
+                drop(place);
                 self.metrics.one(Count::Duplicates);
                 // A redelivery; perhaps the first one died before it could tell.
                 self.announce(&key.job_id).await;

@@ -93,8 +93,13 @@ fn every_command_of_the_readme_is_one_that_the_program_knows() {
         else {
             continue;
         };
+        // `--stack NAME` may stand before any command about a fleet.
+        let after = match words[at + 1..] {
+            ["--stack", _, ..] => at + 3,
+            _ => at + 1,
+        };
         // The words before the first value name the command; its help is there if they are known.
-        let path: Vec<&str> = words[at + 1..]
+        let path: Vec<&str> = words[after..]
             .iter()
             .copied()
             .take_while(|word| {
