@@ -13,7 +13,7 @@ NETWORKS = (dict(Network="public"), dict(Network="private"), YOURS, {**YOURS, "S
 ENDPOINTS = {"sqs", "bedrock-runtime", "logs", "ecr.api", "ecr.dkr"}
 OUTPUTS = {
     "FleetName", "Cluster", "SplitterServiceName", "WorkerServiceName", "AggregatorServiceName", "DefaultModelId",
-    "TokensPerMinute", "RequestsPerMinute", "DashboardUrl", "OperatorPolicyArn", "ImageUri",
+    "TokensPerMinute", "RequestsPerMinute", "CallsInFlightPerWorker", "DashboardUrl", "OperatorPolicyArn", "ImageUri",
 }  # fmt: skip
 # ECS developer guide, "Task CPU and memory": MiB by CPU units, as far as the template offers them.
 FARGATE = {

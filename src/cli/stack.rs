@@ -113,25 +113,31 @@ fn found(name: &str, region: Option<&str>) -> Result<(FleetStacks, String), Fail
             stack::read(&aws, &storage, &clock),
             stack::read(&aws, &fleet, &clock)
         );
-        let stacks = both(name, &region, storage, fleet)?;
+        let mut warn = |warning: String| eprintln!("annexa: warning: {warning}");
+        let stacks = both(name, &region, storage, fleet, &mut warn)?;
         Ok((stacks, region))
     });
     runtime.shutdown_background();
     found
 }
 
-/// The outputs of both stacks, if they can be relied on; what of them is of before an update is said on stderr.
+/// The outputs of both stacks, if they can be relied on; `warn` is told what of them is of before an update, and of a
+/// fleet's stack that is going: the storage is whole without it.
 fn both(
     name: &str,
     region: &str,
     storage: PortResult<Option<Stack>>,
     fleet: PortResult<Option<Stack>>,
+    warn: &mut dyn FnMut(String),
 ) -> Result<FleetStacks, Failure> {
+    let fleet = fleet.map(|found| found.filter(|stack| stays(stack, warn)));
     let mut failure = Failure {
         problems: Vec::new(),
         code: exit::FAILED,
     };
-    let mut outputs = |read: PortResult<Option<Stack>>| match read.map(|found| found.map(usable)) {
+    let mut outputs = |read: PortResult<Option<Stack>>| match read
+        .map(|found| found.map(|stack| usable(stack, warn)))
+    {
         Ok(Some(Ok(outputs))) => Some(outputs),
         Ok(None) => None,
         Ok(Some(Err(problem))) => {
@@ -167,20 +173,32 @@ fn both(
     }
 }
 
+/// Whether a fleet's stack is one to ask.
+fn stays(stack: &Stack, warn: &mut dyn FnMut(String)) -> bool {
+    let Stack { name, status, .. } = stack;
+    let is_going = stack.standing() == Standing::Going;
+    if is_going {
+        warn(format!(
+            "stack {name} is {status}: taken as missing, so nothing is known of the fleet's model and quotas"
+        ));
+    }
+    !is_going
+}
+
 /// A stack's outputs, where its state lets them count.
-fn usable(stack: Stack) -> Result<StackOutputs, String> {
+fn usable(stack: Stack, warn: &mut dyn FnMut(String)) -> Result<StackOutputs, String> {
     let Stack { name, status, .. } = &stack;
     match stack.standing() {
         Standing::Good => {}
-        Standing::Changing => eprintln!(
-            "annexa: warning: stack {name} is {status}: what it says is from before the update"
-        ),
+        Standing::Changing => warn(format!(
+            "stack {name} is {status}: what it says is from before the update"
+        )),
         Standing::Coming => {
             return Err(format!(
                 "stack {name} is {status}: wait for it with aws cloudformation wait stack-create-complete --stack-name {name}"
             ));
         }
-        Standing::Broken => {
+        Standing::Going | Standing::Broken => {
             return Err(format!(
                 "stack {name} is {status} and cannot be relied on: see why with aws cloudformation describe-stack-events \
                  --stack-name {name}, and mend it with infra/deploy (docs/TROUBLESHOOTING.md)"
@@ -203,80 +221,4 @@ fn quoted(value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stack(name: &str, status: &str) -> PortResult<Option<Stack>> {
-        let outputs = [("Table".to_string(), "ours".to_string())];
-        Ok(Some(Stack {
-            name: name.to_string(),
-            status: status.to_string(),
-            outputs: outputs.into(),
-        }))
-    }
-
-    fn of(
-        storage: PortResult<Option<Stack>>,
-        fleet: PortResult<Option<Stack>>,
-    ) -> Result<FleetStacks, Failure> {
-        both("ours", "us-east-1", storage, fleet)
-    }
-
-    #[test]
-    fn a_fleet_s_stack_may_be_missing_and_the_storage_s_may_not() {
-        let stacks = of(stack("ours-storage", "CREATE_COMPLETE"), Ok(None)).unwrap();
-        assert_eq!(stacks.fleet, None);
-        assert_eq!(stacks.environment(), [("ANNEXA_TABLE", "ours".to_string())]);
-        let failure = of(Ok(None), Ok(None)).unwrap_err();
-        assert_eq!(failure.code, exit::USAGE);
-        assert_eq!(failure.problems.len(), 1);
-        let said = &failure.problems[0];
-        assert!(
-            said.starts_with("stack ours-storage is not there in us-east-1"),
-            "{said}"
-        );
-        assert!(said.ends_with("infra/deploy --name ours"), "{said}");
-    }
-
-    #[test]
-    fn stacks_that_cannot_be_relied_on_are_all_named_with_their_state_and_what_to_do() {
-        let failure = of(
-            stack("ours-storage", "CREATE_IN_PROGRESS"),
-            stack("ours-fleet", "ROLLBACK_COMPLETE"),
-        );
-        let failure = failure.unwrap_err();
-        assert_eq!((failure.code, failure.problems.len()), (exit::USAGE, 2));
-        assert!(
-            failure.problems[0]
-                .contains("CREATE_IN_PROGRESS: wait for it with aws cloudformation wait")
-        );
-        assert!(failure.problems[1].contains("ours-fleet is ROLLBACK_COMPLETE"));
-        let updating = stack("ours-storage", "UPDATE_IN_PROGRESS");
-        assert!(of(updating, stack("ours-fleet", "UPDATE_IN_PROGRESS")).is_ok());
-    }
-
-    #[test]
-    fn no_permission_is_usage_and_no_connection_is_a_failure_that_may_pass() {
-        let refused = || {
-            Err(PortError::permanent_job(
-                "allow cloudformation:DescribeStacks",
-            ))
-        };
-        let nobody = || Err(PortError::transient("no connection"));
-        let failure = of(refused(), refused()).unwrap_err();
-        assert_eq!(failure.code, exit::USAGE);
-        assert_eq!(failure.problems, ["allow cloudformation:DescribeStacks"]);
-        assert_eq!(of(nobody(), nobody()).unwrap_err().code, exit::FAILED);
-    }
-
-    #[test]
-    fn values_are_quoted_where_a_shell_would_read_them_otherwise() {
-        assert_eq!(
-            quoted("http://127.0.0.1:4566/0/a-b"),
-            "http://127.0.0.1:4566/0/a-b"
-        );
-        assert_eq!(quoted("my inbox/"), "'my inbox/'");
-        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
-        assert_eq!(quoted("*"), "'*'");
-    }
-}
+mod tests;

@@ -76,8 +76,8 @@ const STORAGE: [Filled; 7] = [
     needed("FleetName", "ANNEXA_FLEET", |args| &mut args.fleet),
 ];
 
-/// Outputs of fleet.yaml; an empty one says nothing.
-const FLEET: [Filled; 3] = [
+/// Outputs of fleet.yaml; an empty one says nothing, and then nothing else may.
+const FLEET: [Filled; 4] = [
     Filled {
         is_needed: false,
         ..needed("DefaultModelId", "DEFAULT_MODEL_ID", |args| {
@@ -96,6 +96,12 @@ const FLEET: [Filled; 3] = [
             &mut args.requests_per_minute
         })
     },
+    Filled {
+        is_needed: false,
+        ..needed("CallsInFlightPerWorker", "DEFAULT_MAX_WORKERS", |args| {
+            &mut args.default_max_workers
+        })
+    },
 ];
 
 /// An empty one means every key.
@@ -111,6 +117,11 @@ impl StackOutputs {
             (value, _) => Some(value.to_string()),
         }
     }
+
+    /// Whether an output is there and says nothing. A template of an older version may not have it at all.
+    fn is_silent(&self, output: &str) -> bool {
+        self.outputs.contains_key(output) && self.says(output).is_none()
+    }
 }
 
 impl FleetStacks {
@@ -120,8 +131,8 @@ impl FleetStacks {
         storage.chain(self.fleet.iter().map(|fleet| (fleet, &FLEET[..])))
     }
 
-    /// The services' environment, as the stacks say it: variables and values. With the inbox bucket, which no service needs
-    /// and people do.
+    /// The services' environment, as the stacks say it: variables and values, empty where a stack says nothing, so that
+    /// nothing is left of another fleet. With the inbox bucket, which no service needs and people do.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let bucket = self.storage.says("InboxBucket");
         let mut lines: Vec<_> = bucket
@@ -129,7 +140,11 @@ impl FleetStacks {
             .into_iter()
             .collect();
         for (stack, filled) in self.parts() {
-            let says = |filled: &Filled| Some((filled.variable, stack.says(filled.output)?));
+            let says = |filled: &Filled| {
+                let is_silent = !filled.is_needed && stack.is_silent(filled.output);
+                let said = stack.says(filled.output);
+                Some((filled.variable, said.or(is_silent.then(String::new))?))
+            };
             lines.extend(filled.iter().filter_map(says));
         }
         lines
@@ -140,8 +155,8 @@ impl FleetArgs {
     /// Takes from the stacks what they say. A flag or variable that says the same is fine.
     ///
     /// # Errors
-    /// All that does not fit: a flag or variable that says something else (it may be left from another fleet: neither wins),
-    /// and outputs that are missing.
+    /// All that does not fit: a flag or variable that says something else, or something of which the fleet's stack says
+    /// nothing (it may be left from another fleet: neither wins), and outputs that are missing.
     pub fn fill_from(&mut self, stacks: &FleetStacks) -> Result<(), Vec<String>> {
         let mut problems = Vec::new();
         for (stack, filled) in stacks.parts() {
@@ -152,6 +167,11 @@ impl FleetArgs {
                         "stack {} has no output {}: it is not made from this version's infra/storage.yaml; deploy it anew with \
                          infra/deploy",
                         stack.name, one.output
+                    )),
+                    (None, Some(set)) if stack.is_silent(one.output) => problems.push(format!(
+                        "{} is '{set}', and stack {} says nothing of it: unset it, or deploy the fleet with it",
+                        named(one.variable),
+                        stack.name
                     )),
                     (None, _) => {}
                     (Some(says), Some(set)) if set != says => problems.push(format!(
@@ -171,135 +191,4 @@ impl FleetArgs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const QUEUES: [(&str, &str); 3] = [
-        ("InboxQueueUrl", "inbox"),
-        ("ChunkQueueUrl", "chunks"),
-        ("DoneQueueUrl", "done"),
-    ];
-
-    fn outputs(name: &str, pairs: &[(&str, &str)]) -> StackOutputs {
-        let pairs = pairs.iter();
-        StackOutputs {
-            name: name.to_string(),
-            outputs: pairs
-                .map(|(key, value)| (key.to_string(), value.to_string()))
-                .collect(),
-        }
-    }
-
-    fn stacks() -> FleetStacks {
-        let urls = QUEUES.map(|(key, name)| {
-            let url = format!("https://sqs.us-east-1.amazonaws.com/123456789012/ours-{name}");
-            (key, url)
-        });
-        let mut pairs = vec![
-            ("Table", "ours"),
-            ("OutputBucket", "ours-results"),
-            ("InboxBucket", "ours-inbox"),
-            ("InboxPrefix", "drop/"),
-            ("FleetName", "ours"),
-        ];
-        pairs.extend(urls.iter().map(|(key, url)| (*key, url.as_str())));
-        let fleet = [
-            ("DefaultModelId", "us.anthropic.claude-haiku-5-5"),
-            ("TokensPerMinute", "2000000"),
-            ("RequestsPerMinute", ""),
-        ];
-        FleetStacks {
-            storage: outputs("ours-storage", &pairs),
-            fleet: Some(outputs("ours-fleet", &fleet)),
-        }
-    }
-
-    #[test]
-    fn a_stack_fills_the_whole_configuration() {
-        let mut args = FleetArgs::default();
-        args.fill_from(&stacks()).unwrap();
-        let config = args.check().unwrap();
-        assert!(config.chunk_queue_url.ends_with("/ours-chunks"));
-        assert_eq!(
-            (config.table.as_str(), config.fleet.as_str()),
-            ("ours", "ours")
-        );
-        assert_eq!(config.output_bucket, "ours-results");
-        assert_eq!(config.inbox_prefix, "drop/");
-        let model = config.defaults.model_id.as_deref();
-        assert_eq!(model, Some("us.anthropic.claude-haiku-5-5"));
-        assert_eq!(config.tokens_per_minute, Some(2_000_000));
-        assert_eq!(
-            config.requests_per_minute, None,
-            "an empty output says nothing"
-        );
-
-        let mut without_fleet = FleetArgs::default();
-        let stacks = FleetStacks {
-            fleet: None,
-            ..stacks()
-        };
-        without_fleet.fill_from(&stacks).unwrap();
-        assert_eq!(without_fleet.check().unwrap().defaults.model_id, None);
-    }
-
-    #[test]
-    fn what_is_set_to_something_else_is_an_error_that_names_both_and_all_are_said_at_once() {
-        let mut args = FleetArgs {
-            table: Some("theirs".to_string()),
-            inbox_queue_url: Some("http://127.0.0.1:4566/000000000000/theirs".to_string()),
-            default_model_id: Some("precedents".to_string()),
-            // The same is no contradiction.
-            output_bucket: Some("ours-results".to_string()),
-            ..FleetArgs::default()
-        };
-        let mut stacks = stacks();
-        stacks.storage.outputs.remove("DoneQueueUrl");
-        let problems = args.fill_from(&stacks).unwrap_err();
-        assert_eq!(
-            problems,
-            [
-                "ANNEXA_INBOX_QUEUE_URL (--inbox-queue-url) is 'http://127.0.0.1:4566/000000000000/theirs', and stack \
-                 ours-storage says 'https://sqs.us-east-1.amazonaws.com/123456789012/ours-inbox': unset it, or name the \
-                 stack that it belongs to",
-                "stack ours-storage has no output DoneQueueUrl: it is not made from this version's infra/storage.yaml; \
-                 deploy it anew with infra/deploy",
-                "ANNEXA_TABLE (--table) is 'theirs', and stack ours-storage says 'ours': unset it, or name the stack that \
-                 it belongs to",
-                "DEFAULT_MODEL_ID (--default-model-id) is 'precedents', and stack ours-fleet says \
-                 'us.anthropic.claude-haiku-5-5': unset it, or name the stack that it belongs to",
-            ]
-        );
-    }
-
-    #[test]
-    fn an_empty_inbox_prefix_means_every_key() {
-        let mut stacks = stacks();
-        stacks
-            .storage
-            .outputs
-            .insert("InboxPrefix".to_string(), String::new());
-        let mut args = FleetArgs::default();
-        args.fill_from(&stacks).unwrap();
-        assert_eq!(args.check().unwrap().inbox_prefix, "");
-    }
-
-    #[test]
-    fn the_outputs_that_are_read_are_outputs_of_the_templates() {
-        let outputs = |template: &'static str| template.split_once("\nOutputs:\n").unwrap().1;
-        let is_there = |outputs: &str, name: &str| {
-            let begins = format!("  {name}:");
-            outputs.lines().any(|line| line.starts_with(&begins))
-        };
-        let storage = outputs(include_str!("../../infra/storage.yaml"));
-        let read = STORAGE.iter().map(|filled| filled.output);
-        for name in read.chain(["InboxBucket"]) {
-            assert!(is_there(storage, name), "{name}");
-        }
-        let fleet = outputs(include_str!("../../infra/fleet.yaml"));
-        for filled in &FLEET {
-            assert!(is_there(fleet, filled.output), "{}", filled.output);
-        }
-        assert!(!is_there(storage, FLEET[0].output), "that is fleet.yaml's");
-    }
-}
+mod tests;

@@ -33,7 +33,9 @@ pub enum Standing {
     Changing,
     /// It is not made yet.
     Coming,
-    /// It was never made whole, or is being removed.
+    /// It is being removed, or that failed halfway.
+    Going,
+    /// It was never made whole.
     Broken,
 }
 
@@ -52,6 +54,7 @@ impl Stack {
                 Standing::Changing
             }
             "CREATE_IN_PROGRESS" | "REVIEW_IN_PROGRESS" => Standing::Coming,
+            "DELETE_IN_PROGRESS" | "DELETE_FAILED" => Standing::Going,
             _ => Standing::Broken,
         }
     }
@@ -88,7 +91,10 @@ pub async fn read(aws: &AwsConfig, name: &str, clock: &dyn Clock) -> PortResult<
                 .outputs
                 .unwrap_or_default()
                 .into_iter()
-                .filter_map(|output| Some((output.output_key?, output.output_value?)))
+                .filter_map(|output| {
+                    // An empty one says something, too: that nothing is told.
+                    Some((output.output_key?, output.output_value.unwrap_or_default()))
+                })
                 .collect(),
         }))
     };
@@ -116,7 +122,8 @@ mod tests {
             ("REVIEW_IN_PROGRESS", Standing::Coming),
             ("ROLLBACK_COMPLETE", Standing::Broken),
             ("CREATE_FAILED", Standing::Broken),
-            ("DELETE_IN_PROGRESS", Standing::Broken),
+            ("DELETE_IN_PROGRESS", Standing::Going),
+            ("DELETE_FAILED", Standing::Going),
             ("", Standing::Broken),
         ] {
             let stack = Stack {

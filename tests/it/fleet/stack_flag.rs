@@ -21,6 +21,7 @@ Outputs:
   DefaultModelId: {Value: !Ref Model}
   TokensPerMinute: {Value: "1200000"}
   RequestsPerMinute: {Value: ""}
+  CallsInFlightPerWorker: {Value: "135"}
 "#;
 
 /// A stack made of a template of the test's own.
@@ -95,7 +96,19 @@ async fn commands_take_a_fleet_s_configuration_from_its_stacks_and_config_prints
     assert_eq!(printed["ANNEXA_INBOX_PREFIX"], "drop/here/");
     assert_eq!(printed["DEFAULT_MODEL_ID"], "us.anthropic.claude-haiku-5-5");
     assert_eq!(printed["ANNEXA_TOKENS_PER_MINUTE"], "1200000");
-    assert!(!printed.contains_key("ANNEXA_REQUESTS_PER_MINUTE"), "{out}");
+    assert_eq!(printed["DEFAULT_MAX_WORKERS"], "135");
+    assert_eq!(
+        printed["ANNEXA_REQUESTS_PER_MINUTE"], "",
+        "a leftover is cleared"
+    );
+    let left = [("ANNEXA_REQUESTS_PER_MINUTE", "50")];
+    let (code, out, err) = annexa(&left, &["--stack", &name, "jobs"]);
+    assert_eq!((code, out.as_str()), (64, ""));
+    let said = format!(
+        "annexa: ANNEXA_REQUESTS_PER_MINUTE (--requests-per-minute) is '50', and stack {name}-fleet says nothing of it: \
+         unset it, or deploy the fleet with it\n"
+    );
+    assert_eq!(err, said);
 }
 
 #[tokio::test]
