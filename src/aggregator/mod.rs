@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use crate::consumer::{Disposition, Handler};
 use crate::core::ids::JobId;
 use crate::core::job::{Election, EndOutcome, JobRecord, Stop};
+use crate::core::lane::Rates;
 use crate::core::messages::DoneMessage;
 use crate::core::transitions::job::verdict;
 use crate::jobs::window::Window;
@@ -94,6 +95,12 @@ impl Aggregator {
     /// The same, asking again for splits that do not get on.
     pub fn with_inbox(mut self, inbox: Arc<dyn Queue>) -> Aggregator {
         self.inbox = Some(inbox);
+        self
+    }
+
+    /// The same, knowing the quota that the fleet's owner tells: jobs that share a small one move on slowly.
+    pub fn with_quota(mut self, told: Rates) -> Aggregator {
+        self.standing = Standing::of(told);
         self
     }
 

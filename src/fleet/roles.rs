@@ -95,6 +95,7 @@ impl RolePorts {
             done: self.done.clone(),
             shutdown: self.shutdown.clone(),
         };
+        let told = setup.shared_lanes.as_ref().map(|lanes| lanes.told);
         let setup = AggregatorSetup {
             name: format!("{}-aggregator", setup.name),
             lease: setup.lease,
@@ -102,6 +103,6 @@ impl RolePorts {
             sweep_every: setup.sweep_every,
             silent: setup.lease * 2,
         };
-        Aggregator::new(ports, setup)
+        Aggregator::new(ports, setup).with_quota(told.unwrap_or_default())
     }
 }

@@ -18,6 +18,7 @@ use crate::consumer::{Consumer, DrainReport, Handler, Setup, Watch};
 use crate::core::chunk::{ChunkLimits, ChunkRecord, ChunkStatus, ClaimOutcome};
 use crate::core::identity;
 use crate::core::ids::{ChunkKey, JobId};
+use crate::core::lane::Rates;
 use crate::core::messages::{SplitMessage, encode};
 use crate::core::problem::ProblemType;
 use crate::core::spec::{BlobRef, JobSpec};
@@ -26,8 +27,9 @@ use crate::ports::blobs::Put;
 use crate::ports::error::PortResult;
 use crate::ports::model::{Answer, ModelInfo, Request};
 use crate::ports::{Blobs, Clock, Ledger, Model, Queue, send, signals};
-use crate::telemetry::Count;
+use crate::telemetry::{Count, Gauge};
 use crate::terms::TermTable;
+use crate::worker::SharedLanes;
 
 const CALLS_IN_FLIGHT: u32 = 4;
 const ROWS: usize = 10;
@@ -395,4 +397,25 @@ async fn i4_a_job_counts_as_live_from_the_first_sweep_to_its_end_however_long_it
         aggregator.standing().counts(),
         [("JobsEnded", 1), ("JobsFailed", 0)]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aggregator_knows_the_quota_that_its_fleet_is_told() {
+    let place = Place::new().await;
+    let (ports, _handle) = place.ports(Duration::ZERO);
+    // One call in a thousand minutes.
+    let told = Rates {
+        tokens: None,
+        requests: Some(0.001),
+    };
+    let setup = RoleSetup {
+        shared_lanes: Some(SharedLanes { told }),
+        ..setup_of_roles()
+    };
+    let aggregator = ports.aggregator(&setup);
+    aggregator.sweep_once().await;
+    place.clock.sleep(Duration::from_secs(3_600)).await;
+    let stall = |(name, _, value): Gauge| (name == "LongestStall").then_some(value);
+    let stalls: Vec<f64> = aggregator.gauges().into_iter().filter_map(stall).collect();
+    assert_eq!(stalls, [0.0], "its chunk's turn may take that long");
 }
