@@ -17,7 +17,8 @@ from template import exports, load, resolve, settings
 SERVICES = ("Splitter", "Worker", "Aggregator")
 QUEUES = {"Splitter": "InboxQueue", "Worker": "ChunkQueue", "Aggregator": "DoneQueue"}
 VISIBLE, IN_FLIGHT = "AWS/SQS ApproximateNumberOfMessagesVisible", "AWS/SQS ApproximateNumberOfMessagesNotVisible"
-# src/jobs/window.rs, src/config/mod.rs (chunks_in_hand at up to 200 calls in flight), docs/CONFIGURATION.md.
+# src/jobs/window.rs, src/config/mod.rs (chunks_in_hand at up to 100 calls in flight), docs/CONFIGURATION.md. Held to the
+# code by src/cli/capacity/tests.rs, which reads this line and the fields of Quota.
 FIRST_CHUNKS, MORE_WITH_EACH, WINDOW_CHUNKS, CHUNKS_IN_HAND, CHUNK_ROWS, BATCH_SIZE = 16, 2, 200, 6, 100, 2
 # A queue that nobody touches for so long is forgotten by CloudWatch, and comes back so late (SQS developer guide).
 FORGOTTEN_AFTER, BACK_AFTER = 360, 15

@@ -1,12 +1,13 @@
 //! `annexa capacity`: how many calls in flight, and so worker tasks, a quota can feed. infra/deploy asks it for the most tasks
 //! that may run.
 
+mod shown;
+
 use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
-use serde::Serialize;
 
 use super::{exit, models};
 use crate::adapters::aws::bedrock::prefix_bytes;
@@ -73,24 +74,6 @@ fn seconds(text: &str) -> Result<f64, String> {
     let is_time = |seconds: &f64| *seconds > 0.0 && *seconds <= 3_600.0;
     let expected = || "a number of seconds above 0 and up to 3600 is expected".to_string();
     seconds.filter(is_time).ok_or_else(expected)
-}
-
-/// As `--json` prints it; fields are only ever added.
-#[derive(Debug, Serialize)]
-struct Printed<'a> {
-    model: &'a str,
-    worker_tasks_max: u64,
-    /// None: no quota is told.
-    useful_calls_in_flight: Option<u64>,
-    tokens_charged_per_call: u64,
-    tokens_reserved_per_call: u64,
-    calls_per_minute: Option<f64>,
-    /// `tokens`, `requests`, `reservations` or `unknown`.
-    bound_by: &'static str,
-    rows_per_hour: Option<u64>,
-    latency_s: f64,
-    is_latency_assumed: bool,
-    notes: &'a [String],
 }
 
 /// Runs the command.
@@ -221,214 +204,5 @@ fn bedrock(args: &CapacityArgs) -> anyhow::Result<Sum> {
     })
 }
 
-impl Sum {
-    fn rows_per_hour(&self, args: &CapacityArgs) -> Option<u64> {
-        let answers = self.fed.answers_per_minute(self.latency_s)?;
-        Some((answers * 60.0 * f64::from(args.batch_size)) as u64)
-    }
-
-    fn printed<'s>(&'s self, args: &'s CapacityArgs) -> Printed<'s> {
-        let fed = &self.fed;
-        Printed {
-            model: &args.model,
-            worker_tasks_max: fed.worker_tasks_max,
-            useful_calls_in_flight: fed.useful_calls_in_flight,
-            tokens_charged_per_call: self.call.charged(),
-            tokens_reserved_per_call: self.call.reserved(),
-            calls_per_minute: fed.calls_per_minute,
-            bound_by: fed.bound.name(),
-            rows_per_hour: self.rows_per_hour(args),
-            latency_s: self.latency_s,
-            is_latency_assumed: args.latency_s.is_none(),
-            notes: &self.notes,
-        }
-    }
-
-    /// The arithmetic, line by line.
-    fn table(&self, args: &CapacityArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-        let Sum {
-            call,
-            latency_s,
-            fed,
-            notes,
-        } = self;
-        let CallTokens {
-            input,
-            cache_read,
-            output,
-            max_tokens,
-            burndown,
-        } = call;
-        let mut line = |what: &str, sum: String| writeln!(out, "{what:<24}{sum}");
-        line("model", args.model.clone())?;
-        let batch = args.batch_size;
-        line(
-            "a call",
-            format!(
-                "{batch} reports of {} bytes, {}",
-                args.text_bytes, args.problem
-            ),
-        )?;
-        let (charged, reserved) = (call.charged(), call.reserved());
-        line(
-            "tokens charged",
-            format!("{input} input + {output} output x {burndown} = {charged}"),
-        )?;
-        line(
-            "tokens reserved",
-            format!(
-                "{input} input + {cache_read} cached + {max_tokens} output at most = {reserved}"
-            ),
-        )?;
-        line("latency", format!("{latency_s} s"))?;
-        if let (Some(rate), Some(by_rate)) = (fed.calls_per_minute, fed.by_rate) {
-            let by_tokens = args
-                .tokens_per_minute
-                .map(|limit| format!("{limit} / {charged}"));
-            let by_requests = args.requests_per_minute.map(|limit| limit.to_string());
-            let limits: Vec<String> = by_tokens.into_iter().chain(by_requests).collect();
-            let limits = match limits.len() {
-                1 => limits.concat(),
-                _ => format!("min({})", limits.join(", ")),
-            };
-            line("calls a minute", format!("{limits} = {rate:.1}"))?;
-            line(
-                "in flight by rate",
-                format!("{rate:.1} / 60 x {latency_s} = {by_rate:.1}"),
-            )?;
-        }
-        if let (Some(limit), Some(held)) = (args.tokens_per_minute, fed.by_reservations) {
-            line(
-                "in flight by room",
-                format!("{limit} / {reserved} = {held:.1}"),
-            )?;
-        }
-        if let Some(useful) = fed.useful_calls_in_flight {
-            line("useful calls in flight", useful.to_string())?;
-        }
-        if let Some(rows) = self.rows_per_hour(args) {
-            line("rows an hour", rows.to_string())?;
-        }
-        let tasks = match fed.useful_calls_in_flight {
-            Some(useful) => format!(
-                "{useful} / {} a task = {}",
-                args.calls_in_flight, fed.worker_tasks_max
-            ),
-            None => fed.worker_tasks_max.to_string(),
-        };
-        line("worker tasks at most", tasks)?;
-        for note in notes {
-            writeln!(out, "note: {note}")?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: CapacityArgs,
-    }
-
-    const HAIKU: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
-
-    fn said(line: &str) -> anyhow::Result<String> {
-        let words = std::iter::once("capacity").chain(line.split_whitespace());
-        let args = Line::try_parse_from(words)?.args;
-        let mut out = Vec::new();
-        run(&args, &mut out)?;
-        Ok(String::from_utf8(out)?)
-    }
-
-    fn json(line: &str) -> serde_json::Value {
-        serde_json::from_str(&said(&format!("{line} --json")).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn the_json_is_the_arithmetic_of_what_it_says() {
-        let told = json(&format!(
-            "--model {HAIKU} --tokens-per-minute 50000000 --latency-s 6"
-        ));
-        let number = |name: &str| told[name].as_f64().unwrap();
-        let charged = number("tokens_charged_per_call");
-        let rate = 50_000_000.0 / charged;
-        assert!((number("calls_per_minute") - rate).abs() < 0.001);
-        let held = 50_000_000.0 / number("tokens_reserved_per_call");
-        let useful = match told["bound_by"].as_str().unwrap() {
-            "tokens" => (rate / 60.0 * 6.0).ceil(),
-            "reservations" => held.floor(),
-            other => panic!("bound by {other}"),
-        };
-        assert_eq!(number("useful_calls_in_flight"), useful.min(held.floor()));
-        assert_eq!(number("worker_tasks_max"), (useful / 32.0).ceil());
-        assert_eq!(told["is_latency_assumed"], false);
-        assert_eq!(
-            told["notes"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter(|n| n.as_str().unwrap().contains("latency"))
-                .count(),
-            0
-        );
-        // 2 reports, 2 problem types, 150 tokens each, times 5, and the message.
-        assert!(
-            charged > 2.0 * 2.0 * 150.0 * 5.0 && charged < 4_000.0,
-            "{charged}"
-        );
-    }
-
-    #[test]
-    fn without_a_quota_one_task_is_advised_and_what_is_assumed_is_said() {
-        let told = json(&format!("--model {HAIKU}"));
-        assert_eq!(told["worker_tasks_max"], 1);
-        assert!(told["useful_calls_in_flight"].is_null());
-        assert_eq!(told["bound_by"], "unknown");
-        assert_eq!(
-            (told["latency_s"].as_f64(), &told["is_latency_assumed"]),
-            (Some(8.0), &true.into())
-        );
-        let text = said(&format!("--model {HAIKU}")).unwrap();
-        assert!(text.contains("worker tasks at most    1\n"), "{text}");
-        assert!(
-            text.contains("no quota is told, so one task is advised"),
-            "{text}"
-        );
-        assert!(
-            text.contains("the latency is assumed (2 s, and 100 output tokens a second)"),
-            "{text}"
-        );
-        assert_eq!(json("--model precedents")["worker_tasks_max"], 1);
-    }
-
-    #[test]
-    fn people_see_each_step() {
-        let text = said(&format!(
-            "--model {HAIKU} --requests-per-minute 1000 --latency-s 8"
-        ))
-        .unwrap();
-        for line in [
-            "calls a minute          1000 = 1000.0",
-            "in flight by rate       1000.0 / 60 x 8 = 133.3",
-            "useful calls in flight  134",
-            "rows an hour            120000",
-            "worker tasks at most    134 / 32 a task = 5",
-        ] {
-            assert!(text.contains(line), "{line} in {text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_model_or_no_time_is_refused() {
-        let refused = said("--model haiku").unwrap_err().to_string();
-        assert!(refused.contains("is no model"), "{refused}");
-        assert!(said(&format!("--model {HAIKU} --latency-s 0")).is_err());
-        assert!(said(&format!("--model {HAIKU} --tokens-per-minute 0")).is_err());
-    }
-}
+mod tests;
