@@ -115,16 +115,7 @@ impl Composition<'_> {
         let intake = Arc::new(intake);
         let splitter = Arc::new(ports.splitter(setup).with_intake(intake.clone()));
         let service = Service::Splitter;
-        let counts = Box::new(move || {
-            let now = intake.counts().now();
-            vec![
-                ("JobsCreated", now.created),
-                ("JobsRefused", now.failed),
-                ("ArrivalsRepeated", now.repeated),
-                ("ArrivalsIgnored", now.ignored.values().sum()),
-                ("ArrivalsUnknown", now.unknown),
-            ]
-        });
+        let counts = Box::new(move || intake.counts().now().metrics());
         Ok(Running {
             consumer: self.consumer(service, inbox, splitter, SPLITS_IN_HAND, watch),
             flusher: self.flusher(service, inbox, watch).with_counts(counts),

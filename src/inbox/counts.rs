@@ -30,6 +30,19 @@ pub struct CountsNow {
     pub unknown: u64,
 }
 
+impl CountsNow {
+    /// As metrics: names, and how often since the start.
+    pub fn metrics(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("JobsCreated", self.created),
+            ("JobsRefused", self.failed),
+            ("ArrivalsRepeated", self.repeated),
+            ("ArrivalsIgnored", self.ignored.values().sum()),
+            ("ArrivalsUnknown", self.unknown),
+        ]
+    }
+}
+
 /// What became of one arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Became {
