@@ -47,6 +47,7 @@ class Account:
             "repositories": {},
             "tasks": [],
             "buckets": [],
+            "service_roles": [],
             "definition": "old",
             "token": "",
         }
@@ -125,6 +126,7 @@ def running(renews=(), **state):
             "annexa-fleet": fake_aws.stack("annexa-fleet", parameters=parameters, outputs=fake_aws.FLEET_OUTPUTS),
         },
         "repositories": {"annexa": []},
+        "service_roles": list(fake_aws.SERVICE_ROLES.values()),
         "tasks": [fake_aws.task(number, "old", times) for number, times in enumerate(renews)],
         **state,
     }

@@ -21,6 +21,12 @@ FLEET_OUTPUTS = {
     "DashboardUrl": "https://dashboard.example",
 }
 
+# The roles that AWS's services take, and that an account lacks which has never had a cluster.
+SERVICE_ROLES = {
+    "ecs.amazonaws.com": "AWSServiceRoleForECS",
+    "ecs.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_ECSService",
+}
+
 
 class Refused(Exception):
     """An answer that is an error: its words, as the AWS CLI says them."""
@@ -137,9 +143,15 @@ def finish(state, name):
 def create_change_set(state, words):
     name = flag(words, "--stack-name")
     told = json.loads(flag(words, "--parameters"))
-    before = {
-        one["ParameterKey"]: one["ParameterValue"] for one in state["stacks"].get(name, stack(name))["Parameters"]
-    }
+    # A stack that is not there is, from its first change set on, one that waits for a review.
+    found = state["stacks"].setdefault(name, stack(name, "REVIEW_IN_PROGRESS"))
+    kind = "CREATE" if found["StackStatus"] == "REVIEW_IN_PROGRESS" else "UPDATE"
+    if flag(words, "--change-set-type") != kind:
+        raise Refused(
+            "An error occurred (ValidationError) when calling the CreateChangeSet operation: "
+            f"Stack {name} is {found['StackStatus']}"
+        )
+    before = {one["ParameterKey"]: one["ParameterValue"] for one in found["Parameters"]}
     after = {
         one["ParameterKey"]: before[one["ParameterKey"]] if one.get("UsePreviousValue") else one["ParameterValue"]
         for one in told
@@ -164,11 +176,14 @@ def describe_change_set(state, words):
 
 def execute_change_set(state, words):
     name = flag(words, "--stack-name")
-    verb = "UPDATE" if name in state["stacks"] else "CREATE"
-    found = state["stacks"].setdefault(name, stack(name))
+    found = state["stacks"][name]
+    verb = "CREATE" if found["StackStatus"] == "REVIEW_IN_PROGRESS" else "UPDATE"
     found["Parameters"] = stack("", parameters=state["change_sets"][flag(words, "--change-set-name")])["Parameters"]
     found["StackStatus"] = f"{verb}_IN_PROGRESS"
     state["going"][name] = state.get("ends", {}).get(name, f"{verb}_COMPLETE")
+    if name.endswith("-fleet") and set(SERVICE_ROLES.values()) - set(state["service_roles"]):
+        # What cannot assume its role cannot make its part.
+        state["going"][name] = "ROLLBACK_COMPLETE"
     state["token"] = flag(words, "--client-request-token")
     if name.endswith("-fleet"):
         state["definition"] = state.get("next_definition", "new")
@@ -287,13 +302,14 @@ def converse(state, words):
 
 
 def get_role(state, words):
-    if not state.get("service_role"):
+    role = flag(words, "--role-name")
+    if role not in state["service_roles"]:
         raise Refused("An error occurred (NoSuchEntity) when calling the GetRole operation: The role cannot be found.")
-    return {"Role": {"RoleName": flag(words, "--role-name"), "Arn": "arn:role"}}
+    return {"Role": {"RoleName": role, "Arn": "arn:role"}}
 
 
 def create_service_linked_role(state, words):
-    state["service_role"] = True
+    state["service_roles"].append(SERVICE_ROLES[flag(words, "--aws-service-name")])
     return {"Role": {"Arn": "arn:role"}}
 
 

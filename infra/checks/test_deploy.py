@@ -50,7 +50,8 @@ class Deployments(deploying.OnASmallAccount):
                 *(
                     # The account's first call of a model subscribes to it, which workers may not.
                     "aws bedrock-runtime converse",
-                    # ECS's own role, in an account that never had a cluster.
+                    # The roles of ECS and of its scaling, in an account that never had a cluster.
+                    "aws iam create-service-linked-role",
                     "aws iam create-service-linked-role",
                     "aws ecr create-repository",
                     "aws ecr put-lifecycle-policy",
@@ -151,10 +152,18 @@ class Deployments(deploying.OnASmallAccount):
         self.assertIn("raise CallsInFlightPerWorker", self.done(account.deploy("--model", MODEL, "--yes")))
         self.assertEqual(account.parameters("annexa-fleet")["WorkerTasksMax"], str(most))
 
-    def test_an_account_that_has_had_a_cluster_keeps_its_role(self):
-        account = self.account(service_role=True)
-        self.done(account.deploy("--model", MODEL, "--yes"))
-        self.assertNotIn("aws iam create-service-linked-role", account.changes())
+    def test_an_account_gets_those_of_the_services_own_roles_that_it_lacks(self):
+        roles = {role: service for service, role in fake_aws.SERVICE_ROLES.items()}
+        for there in ([], ["AWSServiceRoleForECS"], list(roles)):
+            with self.subTest(there=there):
+                account = self.account(service_roles=list(there))
+                self.done(account.deploy("--model", MODEL, "--yes"))
+                made = [call["argv"] for call in account.calls() if "create-service-linked-role" in call["argv"]]
+                self.assertEqual(
+                    [fake_aws.flag(argv, "--aws-service-name") for argv in made],
+                    [service for role, service in roles.items() if role not in there],
+                )
+                (Path(self.folder) / "calls.jsonl").unlink()
 
     def test_podman_is_told_the_machines_platform_which_docker_knows_by_itself(self):
         account = self.account(programs=("aws", "podman", "git"))

@@ -46,7 +46,13 @@ HIGH_LEVEL = {
     "sso login": {"--profile"},
 }
 # Texts of TROUBLESHOOTING.md that AWS says, or that the page itself explains.
-NOT_OURS = ("exec format error", "unable to place a task", "Unable to assume the service linked role", "this form")
+NOT_OURS = (
+    "exec format error",
+    "unable to place a task",
+    "Unable to assume the service linked role",
+    "Unable to assume IAM role",
+    "this form",
+)
 
 
 def page(name):

@@ -12,6 +12,11 @@ from .commands import CommandFailed, say, warn
 
 # UpdateTaskProtection takes so many tasks, DescribeTasks ten times as many.
 AT_ONCE = 10
+# Roles that AWS's own services take in an account, and who takes them.
+SERVICE_ROLES = {
+    "AWSServiceRoleForECS": "ecs.amazonaws.com",
+    "AWSServiceRoleForApplicationAutoScaling_ECSService": "ecs.application-autoscaling.amazonaws.com",
+}
 SERVICES = ("SplitterServiceName", "WorkerServiceName", "AggregatorServiceName")
 
 
@@ -77,18 +82,20 @@ class OldTasks:
                 warn(f"{failure.get('arn')} keeps its protection: {said}")
 
 
-def ensure_service_role(commands):
-    """Makes ECS's own role where the account has never had a cluster.
+def ensure_service_roles(commands):
+    """Makes the roles of ECS and of its scaling where the account has never had them.
 
-    ECS makes it with the first cluster, but too late for that one, and the stack fails:
-    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/818
+    AWS makes each with the first cluster or scaled service, but too late for that one, and the stack fails:
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/818 (ECS)
+    https://github.com/aws/aws-cdk/issues/4108 (scaling)
     """
-    try:
-        commands.look("iam", "get-role", "--role-name", "AWSServiceRoleForECS")
-    except CommandFailed as failure:
-        # Who may not look finds out by the stack, if at all.
-        if "NoSuchEntity" in failure.words:
-            commands.change("iam", "create-service-linked-role", "--aws-service-name", "ecs.amazonaws.com")
+    for role, service in SERVICE_ROLES.items():
+        try:
+            commands.look("iam", "get-role", "--role-name", role)
+        except CommandFailed as failure:
+            # Who may not look finds out by the stack, if at all.
+            if "NoSuchEntity" in failure.words:
+                commands.change("iam", "create-service-linked-role", "--aws-service-name", service)
 
 
 def of_fleet(commands, outputs, all_tasks=False):
