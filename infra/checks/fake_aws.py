@@ -87,8 +87,9 @@ def aws(state, words):
         raise Refused('Unable to locate credentials. You can configure credentials by running "aws configure".')
     refused = state.setdefault("refused", {})
     name = f"{words[0]} {words[1]}"
-    if refused.get(name):
-        raise Refused(refused[name].pop(0))
+    # Words for each call in turn; None lets one pass.
+    if refused.get(name) and (refusal := refused[name].pop(0)):
+        raise Refused(refusal)
     play = PLAYS.get(name)
     if not play:
         raise Refused(f"the small account does not play {name}")

@@ -75,6 +75,24 @@ class Refusals(deploying.OnASmallAccount):
                 self.assertIn(words, self.done(account.deploy("--yes"), 64))
                 self.assertEqual(account.changes(), [])
 
+    def test_a_deployment_that_broke_off_before_the_fleet_was_made_is_done_anew_as_the_first_one(self):
+        words = "An error occurred (Throttling) when calling the ExecuteChangeSet operation: Rate exceeded"
+        account = self.account(refused={"cloudformation execute-change-set": [None, words]})
+        first = ("--yes", "--model", MODEL, "--network", "private")
+        self.done(account.deploy(*first), 1)
+        self.assertIn("no --model", self.done(account.deploy("--yes"), 64))
+        self.assertIn("no stack annexa-fleet", self.done(account.deploy("--wait"), 64))
+        self.done(account.deploy(*first))
+        told = account.parameters("annexa-fleet")
+        self.assertEqual((told["DefaultModelId"], told["Network"]), (MODEL, "private"))
+
+    def test_a_stack_that_was_never_made_goes_with_the_fleet(self):
+        found = running()
+        found["stacks"]["annexa-fleet"] = fake_aws.stack("annexa-fleet", "REVIEW_IN_PROGRESS")
+        account = self.account(**found)
+        self.done(account.deploy("--delete", "--keep-storage", "--yes"))
+        self.assertEqual(account.changes(), ["aws cloudformation delete-stack"])
+
     def test_what_an_earlier_fleet_left_is_not_run_into(self):
         account = self.account(buckets=[f"annexa-inbox-{fake_aws.ACCOUNT}-{fake_aws.REGION}"])
         self.assertIn("an earlier fleet's data was kept", self.done(account.deploy("--yes", "--model", MODEL), 64))

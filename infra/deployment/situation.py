@@ -79,6 +79,8 @@ def look(options, poll_s):
     if caller and given.NAME.fullmatch(options.name):
         try:
             storage, fleet = (stacks.describe(f"{options.name}-{part}") for part in ("storage", "fleet"))
+            if not options.delete:
+                storage, fleet = made(storage), made(fleet)
             wrong += state_problems(options, commands, account, storage, fleet)
         except CommandFailed as failure:
             wrong.append(f"the stacks cannot be looked at: {failure.words}")
@@ -89,6 +91,11 @@ def look(options, poll_s):
     if wrong:
         raise Stop("\n".join(["nothing was done:", *(f"  - {text}" for text in wrong)]), 64)
     return Situation(commands, stacks, account, caller, tool, storage, fleet)
+
+
+def made(stack):
+    """The stack, or None where it has only a change set that was never run: nothing is there, and no setting either."""
+    return None if stack and stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
 
 
 def state_problems(options, commands, account, storage, fleet):

@@ -210,7 +210,7 @@ def is_under_way(stack):
 def hindrance(name, stack):
     """Why the stack cannot be worked on now, or None."""
     status = stack["StackStatus"] if stack else None
-    if status is None or status == "REVIEW_IN_PROGRESS":
+    if status is None:
         return None
     if is_under_way(stack):
         return f"stack {name} is {status}: wait until that is over (infra/deploy --wait)"
