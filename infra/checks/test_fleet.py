@@ -88,15 +88,26 @@ class Services(unittest.TestCase):
                 self.strategy(name, WorkerCapacity=capacity), [{"CapacityProvider": "FARGATE", "Weight": 1}]
             )
 
-    def test_the_cluster_knows_the_providers_that_are_used_and_no_other(self):
-        for capacity in ("spot", "on-demand"):
-            made = stack(WorkerCapacity=capacity)
-            used = {
-                one["CapacityProvider"]
-                for name in ROLES
-                for one in made[name + "Service"]["Properties"]["CapacityProviderStrategy"]
-            }
-            self.assertEqual(set(made["Cluster"]["Properties"]["CapacityProviders"]), used)
+    def providers(self, **given):
+        """What the cluster offers, and what its services use."""
+        made = stack(**given)
+        used = {
+            one["CapacityProvider"]
+            for name in ROLES
+            for one in made[name + "Service"]["Properties"]["CapacityProviderStrategy"]
+        }
+        return set(made["Cluster"]["Properties"]["CapacityProviders"]), used
+
+    def test_the_cluster_offers_what_is_used_and_keeps_it_when_workers_leave_spot(self):
+        # While its tasks live, ECS refuses to take a provider off.
+        before, _ = self.providers(WorkerCapacity="spot")
+        after, used = self.providers(WorkerCapacity="on-demand")
+        self.assertEqual((before, after, used), ({"FARGATE", "FARGATE_SPOT"}, before, {"FARGATE"}))
+        # Elsewhere Spot is named only where it is used.
+        for partition in ("aws-us-gov", "aws-cn"):
+            for capacity in ("spot", "on-demand"):
+                offered, used = self.providers(WorkerCapacity=capacity, AWS_Partition=partition)
+                self.assertEqual(offered, used, (partition, capacity))
 
     def test_a_deployment_starts_new_tasks_first_and_takes_back_what_does_not_start(self):
         for name in ROLES:
