@@ -117,6 +117,10 @@ class Services(unittest.TestCase):
                 "DeploymentCircuitBreaker": {"Enable": True, "Rollback": True},
             })  # fmt: skip
 
+    def test_ecs_moves_no_task_between_zones_of_its_own_accord(self):
+        for name in ROLES:
+            self.assertEqual(stack()[name + "Service"]["Properties"].get("AvailabilityZoneRebalancing"), "DISABLED")
+
     def test_all_that_can_carry_a_tag_is_tagged_with_the_fleet_and_tasks_inherit_it(self):
         for network in NETWORKS[:3]:
             made = stack(**network, AlarmEmail="a@example.com")
