@@ -1,6 +1,8 @@
 """The network of fleet.yaml, and that every allowed combination of parameters is whole and every other one refused."""
 
+import ipaddress
 import itertools
+import re
 import unittest
 
 from stacks import ENDPOINTS, FARGATE, IMAGE, NETWORKS, ROLES, TEMPLATE, YOURS, dangling, refers_to, refused, stack
@@ -39,6 +41,31 @@ class Networks(unittest.TestCase):
                 self.assertTrue(one["PrivateDnsEnabled"], name)
         vpc = made["Vpc"]["Properties"]
         self.assertTrue(vpc["EnableDnsSupport"] and vpc["EnableDnsHostnames"])
+
+    def subnets(self, made):
+        """The blocks of both subnets: of `[VpcCidr, count, bits]` the selected one."""
+        found = []
+        for name in ("SubnetOne", "SubnetTwo"):
+            index, cidr = made[name]["Properties"]["CidrBlock"]["Fn::Select"]
+            block, count, bits = cidr["Fn::Cidr"]
+            within = ipaddress.ip_network(block).subnets(new_prefix=32 - bits)
+            found.append(list(itertools.islice(within, count))[index])
+        return found
+
+    def test_the_subnets_of_every_block_that_is_taken_hold_all_tasks_twice_and_the_endpoints(self):
+        pattern = TEMPLATE["Parameters"]["VpcCidr"]["AllowedPattern"]
+        prefixes = [bits for bits in range(33) if re.search(pattern, f"10.76.0.0/{bits}")]
+        # A VPC is a /16 to a /28.
+        self.assertEqual(prefixes, list(range(16, 25)))
+        # In a deployment the old tasks stand beside the new ones. EC2 keeps five addresses of a subnet for itself.
+        tasks = 2 * (TEMPLATE["Parameters"]["WorkerTasksMax"]["MaxValue"] + 2)
+        for bits in prefixes:
+            block = f"10.76.0.0/{bits}"
+            one, other = self.subnets(stack(Network="private", VpcCidr=block))
+            self.assertFalse(one.overlaps(other))
+            self.assertTrue(all(each.subnet_of(ipaddress.ip_network(block)) for each in (one, other)))
+            free = sum(each.num_addresses - 5 - len(ENDPOINTS) for each in (one, other))
+            self.assertGreaterEqual(free, tasks, block)
 
     def test_existing_makes_no_network_and_takes_what_is_given(self):
         made = stack(**YOURS, SecurityGroupIds="sg-1,sg-2", AssignPublicIp="ENABLED")
