@@ -7,7 +7,8 @@ from fnmatch import fnmatch
 
 from template import exports, of_type, resolve, settings
 
-HOLDS_DATA = ["AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket"]
+# A bucket that stays without its policy would take plain HTTP and other keys.
+HOLDS_DATA = ["AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"]
 KEY = {"Fn::GetAtt": ["Key", "Arn"]}
 QUEUES = {"Inbox": "inbox", "Chunk": "chunks", "Done": "done"}
 DAY = 24 * 3600

@@ -34,7 +34,7 @@ class Storage(unittest.TestCase):
             broken = changed(STORAGE, f"Resources.{path}", *value)
             self.assertNotEqual(list(rule(broken)), [], f"{path} {value} is not seen")
 
-    def test_what_holds_data_outlives_the_stack(self):
+    def test_what_holds_data_outlives_the_stack_and_so_does_what_guards_it(self):
         self.holds(
             keeps_data,
             ("Key.DeletionPolicy",),
@@ -42,7 +42,10 @@ class Storage(unittest.TestCase):
             ("ResultsBucket.DeletionPolicy",),
             ("WorkerLogGroup.DeletionPolicy",),
             ("Table.DeletionPolicy", "Delete"),
+            ("InboxBucketPolicy.DeletionPolicy",),
+            ("ResultsBucketPolicy.DeletionPolicy", "Delete"),
             ("InboxBucket.UpdateReplacePolicy",),
+            ("ResultsBucketPolicy.UpdateReplacePolicy",),
             ("Key.UpdateReplacePolicy", "Delete"),
         )
 
