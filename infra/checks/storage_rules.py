@@ -12,6 +12,8 @@ HOLDS_DATA = ["AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "A
 KEY = {"Fn::GetAtt": ["Key", "Arn"]}
 QUEUES = {"Inbox": "inbox", "Chunk": "chunks", "Done": "done"}
 DAY = 24 * 3600
+# Of an arrival nothing but its message knows: it is kept as long as SQS keeps any. The sweep sends the others again.
+KEPT = {"Inbox": 14 * DAY, "Chunk": 7 * DAY, "Done": 7 * DAY}
 PLAIN = {"Bool": {"aws:SecureTransport": "false"}}
 # infra/deploy, fleet.yaml and `annexa --stack` read these by name.
 OUTPUTS = (
@@ -145,7 +147,7 @@ def delivers_events(template):
 
 
 def sets_queues(template, **given):
-    """Long polls, times, the key with a long reuse; dead letters that outlast the queue, each pair only for itself."""
+    """Long polls, times, the key with a long reuse; dead letters that are kept longest, each pair only for itself."""
     known = settings(template, **given)
     queues = properties(template, "AWS::SQS::Queue", **given)
     if set(queues) != {f"{name}{kind}" for name in QUEUES for kind in ("Queue", "DeadLetterQueue")}:
@@ -159,7 +161,7 @@ def sets_queues(template, **given):
             if one["KmsMasterKeyId"] != KEY:
                 yield f"{one['QueueName']}: key"
         times = [live["MessageRetentionPeriod"], dead["MessageRetentionPeriod"], live["VisibilityTimeout"]]
-        if times != [7 * DAY, 14 * DAY, known["VisibilityTimeoutS"]]:
+        if times != [KEPT[name], 14 * DAY, known["VisibilityTimeoutS"]]:
             yield f"{name}: times {times}"
         target = {"Fn::GetAtt": [f"{name}DeadLetterQueue", "Arn"]}
         if live["RedrivePolicy"] != {"deadLetterTargetArn": target, "maxReceiveCount": known["MaxReceiveCount"]}:

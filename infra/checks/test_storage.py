@@ -116,6 +116,7 @@ class Storage(unittest.TestCase):
             ("ChunkQueue.Properties.ReceiveMessageWaitTimeSeconds", 0),
             ("DoneQueue.Properties.KmsDataKeyReusePeriodSeconds", 300),
             ("InboxDeadLetterQueue.Properties.KmsMasterKeyId", "alias/aws/sqs"),
+            ("InboxQueue.Properties.MessageRetentionPeriod", 7 * DAY),
             ("DoneDeadLetterQueue.Properties.MessageRetentionPeriod", 7 * DAY),
             ("ChunkQueue.Properties.VisibilityTimeout", 30),
             ("ChunkQueue.Properties.RedrivePolicy.deadLetterTargetArn", {"Fn::GetAtt": ["DoneDeadLetterQueue", "Arn"]}),
