@@ -258,12 +258,17 @@ def expires_only_what_was_asked(template):
 
 
 def exports_by_the_agreed_names(template):
-    """The outputs that the other stack and the programs read, each exported."""
+    """The outputs that the other stack and the programs read; exported are those that never change.
+
+    CloudFormation refuses to change an export that a stack imports.
+    """
     if set(template["Outputs"]) != OUTPUTS:
         yield f"outputs differ: {sorted(set(template['Outputs']) ^ OUTPUTS)}"
+    steered = set(template["Parameters"]) - {"FleetName"}
+    wanted = {name for name in OUTPUTS if template["Outputs"].get(name, {}).get("Value", {}).get("Ref") not in steered}
     made = exports(template, settings(template), "annexa-storage")
-    if set(made) != {f"annexa-storage-{name}" for name in OUTPUTS}:
-        yield f"exports differ: {sorted(made)}"
+    if set(made) != {f"annexa-storage-{name}" for name in wanted}:
+        yield f"exports differ: {sorted(set(made) ^ {f'annexa-storage-{name}' for name in wanted})}"
     for name, queue in [("InboxQueueUrl", "InboxQueue"), ("ChunkDeadLetterQueueUrl", "ChunkDeadLetterQueue")]:
         if made.get(f"annexa-storage-{name}") != {"Ref": queue}:
             yield f"{name} is {made.get(f'annexa-storage-{name}')}"

@@ -32,6 +32,7 @@ class Tasks(unittest.TestCase):
 
     def test_each_task_gets_its_environment_from_the_storage_stack_and_the_parameters(self):
         given = dict(
+            InboxPrefix="drop/",
             DefaultModelId="us.model",
             TokensPerMinute="5",
             RequestsPerMinute="6",
@@ -48,7 +49,7 @@ class Tasks(unittest.TestCase):
                 "ANNEXA_DONE_QUEUE_URL": queue("DoneQueue"),
                 "ANNEXA_TABLE": {"Ref": "Table"},
                 "ANNEXA_OUTPUT_BUCKET": {"Ref": "ResultsBucket"},
-                "ANNEXA_INBOX_PREFIX": "inbox/",
+                "ANNEXA_INBOX_PREFIX": "drop/",
                 "DEFAULT_MODEL_ID": "us.model",
                 "DEFAULT_MAX_WORKERS": "7",
                 "ANNEXA_TOKENS_PER_MINUTE": "5",
@@ -139,6 +140,13 @@ class Services(unittest.TestCase):
 
 
 class Places(unittest.TestCase):
+    def test_what_both_stacks_are_told_is_the_same_parameter_in_both(self):
+        ours, theirs = TEMPLATE["Parameters"], STORAGE["Parameters"]
+        self.assertEqual(set(ours) & set(theirs), {"FleetName", "InboxPrefix"})
+        for name in set(ours) & set(theirs):
+            for what in ("Type", "Default", "AllowedPattern", "MaxLength"):
+                self.assertEqual(ours[name].get(what), theirs[name].get(what), f"{name}: {what}")
+
     def test_outputs_are_those_that_the_command_line_reads(self):
         self.assertEqual(set(TEMPLATE["Outputs"]), OUTPUTS)
         for name, one in TEMPLATE["Outputs"].items():

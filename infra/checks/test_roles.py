@@ -156,6 +156,11 @@ class Roles(unittest.TestCase):
         self.assertNotIn("bedrock:InvokeModel", held(bare), "without models nothing is asked")
         self.assertIn("bedrock:InvokeModel", held(roles(InferenceProfileArns="")), "a model by its own id")
 
+    def test_people_drop_files_under_the_prefix_alone(self):
+        (drop,) = [one for one in roles(InboxPrefix="drop/")[PEOPLE] if one["Sid"] == "DropFiles"]
+        bucket = imports("annexa", *PLACES[0][:2])["InboxBucket"]
+        self.assertEqual((drop["Action"], drop["Resource"]), (["s3:PutObject"], [f"arn:aws:s3:::{bucket}/drop/*"]))
+
     def test_models_behind_a_profile_are_asked_through_it_or_in_this_region_alone(self):
         for one in roles()["WorkerTaskRole"]:
             models = [resource for resource in one["Resource"] if ":foundation-model/" in resource]

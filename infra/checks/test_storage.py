@@ -165,11 +165,14 @@ class Storage(unittest.TestCase):
             (f"InboxBucket.{rules}.2", {"Id": "all", "Status": "Enabled", "ExpirationInDays": 365}),
         )
 
-    def test_outputs_and_exports_have_the_agreed_names(self):
+    def test_outputs_have_the_agreed_names_and_what_never_changes_is_exported(self):
         self.assertEqual(list(exports_by_the_agreed_names(STORAGE)), [])
+        steered = {"InboxPrefix"}
         for name in OUTPUTS:
             self.assertNotEqual(list(exports_by_the_agreed_names(changed(STORAGE, f"Outputs.{name}"))), [])
-            self.assertNotEqual(list(exports_by_the_agreed_names(changed(STORAGE, f"Outputs.{name}.Export"))), [])
+            export = {"Name": {"Fn::Sub": "${AWS::StackName}-" + name}} if name in steered else None
+            broken = changed(STORAGE, f"Outputs.{name}.Export", *filter(None, [export]))
+            self.assertNotEqual(list(exports_by_the_agreed_names(broken)), [], name)
         crossed = changed(STORAGE, "Outputs.InboxQueueUrl.Value", {"Ref": "DoneQueue"})
         self.assertNotEqual(list(exports_by_the_agreed_names(crossed)), [])
 

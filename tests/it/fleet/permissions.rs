@@ -131,6 +131,7 @@ fn roles_of(fleet: &FleetPlace, inputs: &str, terms: &str) -> BTreeMap<String, R
     let parameters = json!({
         "FleetName": name,
         "StorageStack": format!("{name}-storage"),
+        "InboxPrefix": fleet.var("ANNEXA_INBOX_PREFIX"),
         "FoundationModelArns": models.join(","),
         "InferenceProfileArns": format!("arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/{MODEL}"),
         "InputBucket": inputs,
