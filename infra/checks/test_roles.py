@@ -57,6 +57,11 @@ def imports(name, partition, region):
     return found
 
 
+def their_key(partition, region):
+    """A key of somebody else, of the buckets that the parameters name."""
+    return f"arn:{partition}:kms:{region}:444455556666:key/" + "1" * 36
+
+
 def roles(template=FLEET, place=PLACES[0], name="annexa", **given):
     partition, region, geography = place
     model = "anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -66,6 +71,7 @@ def roles(template=FLEET, place=PLACES[0], name="annexa", **given):
         "InferenceProfileArns": f"arn:{partition}:bedrock:{region}:111122223333:inference-profile/{geography}.{model}",
         "InputBucket": "their-inputs",
         "TermsBucket": "their-terms",
+        "InputKeyArns": their_key(partition, region),
         **given,
     }
     parameters = {**given, "FleetName": name, "AWS_Partition": partition, "AWS_Region": region, "AWS_StackName": f"{name}-fleet"}
@@ -136,6 +142,7 @@ class Roles(unittest.TestCase):
             here = f"{region}:111122223333"
             named = [exported["InboxBucket"], exported["OutputBucket"], "their-inputs", "their-terms"]
             own += [f"arn:{partition}:s3:::{bucket}" for bucket in named]
+            own += [their_key(partition, region)]
             own += [f"arn:{partition}:logs:{here}:log-group:/annexa/annexa/{one}:*" for one in ("splitter", "worker", "aggregator")]
             own += [f"arn:{partition}:ecr:{here}:repository/annexa", f"arn:{partition}:ecs:{here}:task/annexa/*"]
             own += [f"arn:{partition}:cloudformation:{here}:stack/annexa-{one}/*" for one in ("storage", "fleet")]
@@ -149,7 +156,7 @@ class Roles(unittest.TestCase):
                         )
 
     def test_no_statement_is_left_without_a_resource_where_parameters_are_empty(self):
-        bare = roles(FoundationModelArns="", InferenceProfileArns="", InputBucket="", TermsBucket="")
+        bare = roles(FoundationModelArns="", InferenceProfileArns="", InputBucket="", TermsBucket="", InputKeyArns="")
         for role, statements in bare.items():
             for one in statements:
                 self.assertTrue(one["Resource"] and all(one["Resource"]), f"{role} {one['Sid']}")
@@ -182,16 +189,30 @@ class Roles(unittest.TestCase):
                 self.assertEqual("A#*" in keys, role == "WorkerTaskRole", role)
                 self.assertFalse({"*", "A*"} & set(keys), role)
 
+    def with_keys(self, **given):
+        """(role, statement) of all that is about keys."""
+        found = roles(place=PLACES[1], **given).items()
+        is_about = lambda one: any(action.startswith("kms:") for action in one["Action"])
+        return [(role, one) for role, statements in found for one in statements if is_about(one)]
+
     def test_the_key_is_used_through_services_only(self):
-        seen = 0
-        for role, statements in roles(place=PLACES[1]).items():
-            for one in statements:
-                if any(action.startswith("kms:") for action in one["Action"]):
-                    seen += 1
-                    through = one["Condition"]["StringEquals"]["kms:ViaService"]
-                    wanted = [f"{service}.us-gov-west-1.amazonaws.com" for service in ("s3", "sqs", "dynamodb")]
-                    self.assertEqual(through, wanted, role)
-        self.assertEqual(seen, 4)
+        found = [(role, one) for role, one in self.with_keys() if one["Sid"] == "KeyThroughServices"]
+        self.assertEqual({role for role, _ in found}, {*TASK_ROLES.values(), PEOPLE})
+        wanted = [f"{service}.us-gov-west-1.amazonaws.com" for service in ("s3", "sqs", "dynamodb")]
+        for role, one in found:
+            self.assertEqual(one["Resource"], [imports("annexa", *PLACES[1][:2])["KeyArn"]], role)
+            self.assertEqual(one["Condition"], {"StringEquals": {"kms:ViaService": wanted}}, role)
+
+    def test_keys_of_other_buckets_open_what_s3_reads_and_no_more_and_only_where_they_are_named(self):
+        keys = [their_key("aws-us-gov", "us-gov-west-1"), "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/2"]
+        found = [(role, one) for role, one in self.with_keys(InputKeyArns=",".join(keys)) if one["Sid"] != "KeyThroughServices"]
+        self.assertEqual({role for role, _ in found}, {*TASK_ROLES.values(), PEOPLE})
+        for role, one in found:
+            self.assertEqual((one["Action"], one["Resource"]), (["kms:Decrypt"], keys), role)
+            through = {"StringEquals": {"kms:ViaService": "s3.us-gov-west-1.amazonaws.com"}}
+            self.assertEqual(one["Condition"], through, role)
+        unnamed = {one["Sid"] for _, one in self.with_keys(InputKeyArns="")}
+        self.assertEqual(unnamed, {"KeyThroughServices"})
 
     def test_only_tasks_of_this_account_take_a_role(self):
         for name, role in of_type(FLEET, "AWS::IAM::Role").items():
@@ -210,7 +231,9 @@ class Roles(unittest.TestCase):
 
     def test_policies_fit_iam_with_the_longest_names(self):
         for place in PLACES:
-            found = roles(place=place, name="a" * 21, InputBucket="b" * 63, TermsBucket="t" * 63)
+            # One key for each of the two buckets.
+            keys = ",".join(2 * [their_key(*place[:2])])
+            found = roles(place=place, name="a" * 21, InputBucket="b" * 63, TermsBucket="t" * 63, InputKeyArns=keys)
             for role, statements in found.items():
                 document = json.dumps({"Version": "2012-10-17", "Statement": statements})
                 most = MOST_MANAGED if role == PEOPLE else MOST_INLINE
