@@ -59,6 +59,8 @@ const UNSEEN: [Unseen; 10] = [
             "KeyThroughServices kms:ReEncryptFrom",
             "KeyThroughServices kms:ReEncryptTo",
             "KeyThroughServices arn:",
+            "OtherKeysThroughS3 kms:Decrypt",
+            "OtherKeysThroughS3 arn:",
         ],
         why: Why::Aws("S3, SQS and DynamoDB use the key in the caller's name"),
     },
