@@ -176,3 +176,56 @@ async fn annexa_up_is_all_three_services_in_one_process() {
             .into()
     );
 }
+
+/// Starts an aggregator that sweeps at its start and then not for an hour.
+fn aggregator(place: &Place) -> Running {
+    let mut program = place.program("annexa-aggregator");
+    program.env("ANNEXA_SWEEP_S", "3600");
+    program.env("ANNEXA_FLEET", "fleet-of-a-test");
+    place.start(program)
+}
+
+/// Waits until a service has written a metric with a value above 0, and a whole line after it.
+fn told(service: &mut Running, name: &str) {
+    let is_told = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line[name].as_f64().is_some_and(|value| value > 0.0)
+    };
+    service.until(name, |running| {
+        let out = running.out();
+        let whole = out.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().any(is_told)
+    });
+}
+
+#[tokio::test]
+async fn i4_an_aggregator_tells_of_a_live_job_while_nobody_works_on_it_and_of_a_paused_one() {
+    let place = Place::new().await;
+    let splitter = place.start(place.program("annexa-splitter"));
+    // The first sweep finds nothing: this one hears of the job.
+    let mut hears = aggregator(&place);
+    drop_reports(&place, "inbox/reports.csv").await;
+    for name in ["LiveJobs", "LongestStall"] {
+        told(&mut hears, name);
+    }
+    let mut services = [splitter, hears];
+    stop(&mut services);
+
+    // Nobody says anything of it any more: this one finds it when it starts, as the one that a schedule wakes.
+    let mut wakes = aggregator(&place);
+    told(&mut wakes, "LiveJobs");
+    let blobs = S3Blobs::new(&Emulator::shared().config());
+    let keys = blobs.list(&place.bucket, "results/").await.unwrap();
+    let job = keys[0].split('/').nth(1).unwrap();
+    let paused = place.program("annexa").args(["pause", job]).output();
+    let paused = paused.unwrap();
+    assert!(paused.status.success(), "{paused:?}");
+    let mut services = [wakes];
+    stop(&mut services);
+
+    let mut services = [aggregator(&place)];
+    told(&mut services[0], "PausedJobs");
+    stop(&mut services);
+    let lines = metrics(&services[0]);
+    assert_eq!(sum(&lines, "LiveJobs"), 0, "it wants nobody");
+}
