@@ -6,24 +6,18 @@ use std::time::Duration;
 use annexa::adapters::sim_bedrock::{FAULTS, FaultRates, Latency, Settings, Stage};
 use serde_json::json;
 
-use super::place::{FleetPlace, ROLES};
-use super::walk::{ROWS, reports};
-use crate::bedrock::place::{MODEL, Rehearsal};
+use super::load::{CHUNKS, assert_as_calm, drop_job, roles, texts_paid_again};
+use super::place::FleetPlace;
+use crate::bedrock::place::MODEL;
 use crate::cli::harness::nano;
 use crate::cli::kills::Chance;
 use crate::cli::process::{Running, pause};
 
-const CHUNK_ROWS: usize = 20;
 const BATCH: u64 = 2;
 /// Calls in flight of one worker.
 const CALLS: u64 = 3;
 const WORKERS: usize = 3;
 const KILLS: u64 = 40;
-
-/// Real reports whose texts all differ, so that a text that is paid for twice shows.
-fn input() -> Vec<u8> {
-    reports(|number, text| format!("{text} (REPORT {number})"))
-}
 
 /// Every fault of the simulator after which nothing is paid, and that ends neither a row nor a job.
 fn faults() -> FaultRates {
@@ -48,10 +42,7 @@ fn disturb(fleet: &FleetPlace, chance: &mut Chance) -> Killed {
     let mut kills = 0;
     let mut leaving: Vec<Running> = Vec::new();
     let mut services: Vec<(&str, Running)> = Vec::new();
-    let roles = [ROLES[0], ROLES[2]]
-        .into_iter()
-        .chain(std::iter::repeat_n(ROLES[1], WORKERS));
-    for role in roles {
+    for role in roles(WORKERS) {
         services.push((role, fleet.start(role)));
     }
     while fleet.ended().is_none() {
@@ -59,7 +50,7 @@ fn disturb(fleet: &FleetPlace, chance: &mut Chance) -> Killed {
         if let Some(prefix) = fleet.prefix() {
             let job = prefix.trim_end_matches('/').rsplit('/').next().unwrap();
             for _ in 0..chance.below(4) {
-                let chunk = chance.below((ROWS / CHUNK_ROWS) as u64);
+                let chunk = chance.below(CHUNKS as u64);
                 let copy = json!({"job": job, "generation": 0, "chunk": chunk});
                 fleet.send("ANNEXA_CHUNK_QUEUE_URL", &copy.to_string());
             }
@@ -110,19 +101,12 @@ fn i1_i2_i6_i8_a_fleet_under_kills_duplicates_and_faults_gives_the_results_of_an
         fleet.set(name, value);
     }
     fleet.set("DEFAULT_MODEL_ID", MODEL);
-    let sidecar = json!({"problem_type": "both", "chunk_rows": CHUNK_ROWS});
-    fleet.drop_in("inbox/in.csv.json", sidecar.to_string());
-    fleet.drop_in("inbox/in.csv", input());
+    drop_job(&fleet);
     let killed = disturb(&fleet, &mut Chance(41));
 
     let prefix = fleet.ended().unwrap();
     let (results, summary) = (fleet.results(&prefix), fleet.summary(&prefix));
-    // The same model and spec on one machine, where nobody disturbs anything and no fault is met.
-    let calm = Rehearsal::new(Settings::default());
-    calm.place.write("in.csv", input());
-    let ran = calm.run(&["--problem", "both"]);
-    assert_eq!(ran.code, 0, "{}", ran.err);
-    results.assert_equal(&calm.place.results("in-annexa"));
+    assert_as_calm(&results);
     // Exact counters: the ledger's, moved chunk by chunk under all that, against the rows themselves.
     let count = |outcome: &str| {
         results
@@ -159,13 +143,7 @@ fn i1_i2_i6_i8_a_fleet_under_kills_duplicates_and_faults_gives_the_results_of_an
         "the reports killed nobody"
     );
 
-    let stats = fleet.stats();
-    let twice: u64 = stats
-        .texts
-        .iter()
-        .flat_map(|texts| texts.values())
-        .map(|times| times - 1)
-        .sum();
+    let twice = texts_paid_again(&fleet);
     let said = summary["possibly_twice_paid_calls"].as_u64().unwrap();
     println!(
         "{} workers killed, {} services drained; {twice} texts paid twice, {said} calls possibly, {} in flight at most",

@@ -5,23 +5,41 @@ use std::time::Duration;
 
 use annexa::adapters::sim_bedrock::{Latency, Settings};
 use annexa::core::chunk::ChunkStatus;
-use serde_json::json;
 
-use super::place::{FleetPlace, ROLES};
-use super::walk::{ROWS, reports};
-use crate::bedrock::place::{MODEL, Rehearsal};
+use super::load::{CHUNKS, assert_as_calm, drop_job, roles, texts_paid_again};
+use super::place::FleetPlace;
+use super::walk::ROWS;
+use crate::bedrock::place::MODEL;
+use crate::cli::harness::HANG;
 use crate::cli::process::{Running, pause};
 
-const CHUNK_ROWS: usize = 20;
 const WORKERS: usize = 2;
-/// Deployments under load.
+/// Deployments, and how many of them have to fall into the job's work.
 const ROLLS: usize = 5;
-/// Time to work before each of them. The calls of the job take 50 s at least.
-const BETWEEN: Duration = Duration::from_secs(5);
+const ROLLS_LEAST: usize = 3;
+/// How long an answer takes while services are replaced, in ms: the job has 500 calls, 8 at once, or 16 while two tasks stand
+/// for one.
+const SLOW_MS: u32 = 3_000;
+/// And afterwards.
+const QUICK_MS: u32 = 50;
+/// Texts that are asked before each deployment: more than are in flight of the deployment before.
+const TEXTS_BETWEEN: u64 = 24;
+/// No deployment begins once so many are asked: the job has to outlast it.
+const LAST_AT: u64 = ROWS as u64 * 6 / 10;
 
-/// Real reports whose texts all differ, so that a text that is paid for twice shows.
-fn input() -> Vec<u8> {
-    reports(|number, text| format!("{text} (REPORT {number})"))
+/// Texts that were asked so far.
+fn asked(fleet: &FleetPlace) -> u64 {
+    fleet.stats().distinct_texts
+}
+
+/// Waits until so many texts were asked.
+fn wait_until_asked(fleet: &FleetPlace, texts: u64) {
+    let mut looks = HANG.as_millis() / 100;
+    while asked(fleet) < texts {
+        looks -= 1;
+        assert!(looks > 0, "the job does not get on: {}", asked(fleet));
+        pause(Duration::from_millis(100));
+    }
 }
 
 /// Replaces every service once, the new one first.
@@ -37,7 +55,7 @@ fn roll(fleet: &FleetPlace, services: &mut [(&str, Running)], leaving: &mut Vec<
 #[test]
 fn s16_s21_an_upgrade_under_load_loses_nothing_and_pays_for_nothing_twice() {
     let settings = Settings {
-        latency: Latency::fixed(800),
+        latency: Latency::fixed(SLOW_MS),
         ..Settings::default()
     };
     let mut fleet = FleetPlace::new(settings, 30);
@@ -51,20 +69,18 @@ fn s16_s21_an_upgrade_under_load_loses_nothing_and_pays_for_nothing_twice() {
         fleet.set(name, value);
     }
     fleet.set("DEFAULT_MODEL_ID", MODEL);
-    let roles = [ROLES[0], ROLES[2]]
-        .into_iter()
-        .chain(std::iter::repeat_n(ROLES[1], WORKERS));
-    let mut services: Vec<(&str, Running)> =
-        roles.map(|role| (role, fleet.start_ready(role))).collect();
-    let sidecar = json!({"problem_type": "both", "chunk_rows": CHUNK_ROWS});
-    fleet.drop_in("inbox/in.csv.json", sidecar.to_string());
-    fleet.drop_in("inbox/in.csv", input());
-    let mut leaving = Vec::new();
-    for _ in 0..ROLLS {
-        pause(BETWEEN);
+    let start = |role| (role, fleet.start_ready(role));
+    let mut services: Vec<(&str, Running)> = roles(WORKERS).map(start).collect();
+    drop_job(&fleet);
+    let (mut leaving, mut rolls) = (Vec::new(), 0);
+    while rolls < ROLLS && asked(&fleet) < LAST_AT {
+        wait_until_asked(&fleet, asked(&fleet) + TEXTS_BETWEEN);
         roll(&fleet, &mut services, &mut leaving);
+        rolls += 1;
     }
     assert_eq!(fleet.ended(), None, "all of that was under load");
+    assert!(rolls >= ROLLS_LEAST, "{rolls} deployments under load");
+    fleet.change(|settings| settings.latency = Latency::fixed(QUICK_MS));
     let prefix = fleet.wait_until_ended();
     services
         .iter()
@@ -75,31 +91,17 @@ fn s16_s21_an_upgrade_under_load_loses_nothing_and_pays_for_nothing_twice() {
         let ran = service.end();
         assert_eq!(ran.code, 0, "a drain ends well: {}", ran.err);
     }
-    assert_eq!(replaced, (ROLLS + 1) * (WORKERS + 2), "each was stopped");
+    assert_eq!(replaced, (rolls + 1) * (WORKERS + 2), "each was stopped");
 
     let (results, summary) = (fleet.results(&prefix), fleet.summary(&prefix));
-    // The same model and spec on one machine, where nothing is replaced.
-    let calm = Rehearsal::new(Settings::default());
-    calm.place.write("in.csv", input());
-    let ran = calm.run(&["--problem", "both"]);
-    assert_eq!(ran.code, 0, "{}", ran.err);
-    results.assert_equal(&calm.place.results("in-annexa"));
+    assert_as_calm(&results);
     assert_eq!(summary["balance"]["balances"], true);
-
-    let stats = fleet.stats();
-    let times: Vec<u64> = stats
-        .texts
-        .iter()
-        .flat_map(|texts| texts.values().copied())
-        .collect();
-    assert_eq!(times.len(), ROWS, "each text was asked");
-    let twice: u64 = times.iter().map(|times| times - 1).sum();
-    assert_eq!(twice, 0, "texts paid for twice");
+    assert_eq!(texts_paid_again(&fleet), 0, "texts paid for twice");
     assert_eq!(summary["possibly_twice_paid_calls"], 0);
 
     // S16: a drain is no failure.
     let chunks = fleet.chunks();
-    assert_eq!(chunks.len(), ROWS / CHUNK_ROWS);
+    assert_eq!(chunks.len(), CHUNKS);
     for chunk in &chunks {
         assert!(
             matches!(chunk.status, ChunkStatus::Committed(_)),
