@@ -48,7 +48,7 @@ class Account:
             "tasks": [],
             "buckets": [],
             "service_roles": [],
-            "definition": "old",
+            "deployment": fake_aws.OLD,
             "token": "",
         }
         self.state.update(state)
@@ -71,6 +71,10 @@ class Account:
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120
         )
+
+    def tasks(self):
+        """The tasks that are there now."""
+        return json.loads((self.folder / "state.json").read_text())["tasks"]
 
     def calls(self):
         """All calls so far."""
@@ -106,7 +110,7 @@ def is_change(argv):
 
 
 def running(renews=(), **state):
-    """A fleet that runs, and busy tasks of its old task definition, one for each number of renewals."""
+    """A fleet that runs, and busy tasks of its deployment, one for each number of renewals."""
     parameters = {
         "FleetName": "annexa",
         "DefaultModelId": MODEL,
@@ -127,7 +131,7 @@ def running(renews=(), **state):
         },
         "repositories": {"annexa": []},
         "service_roles": list(fake_aws.SERVICE_ROLES.values()),
-        "tasks": [fake_aws.task(number, "old", times) for number, times in enumerate(renews)],
+        "tasks": [fake_aws.task(number, fake_aws.OLD, times) for number, times in enumerate(renews)],
         **state,
     }
 

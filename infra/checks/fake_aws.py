@@ -1,8 +1,9 @@
 """A small account for the tests of infra/deploy: `aws`, `docker`, `podman` and `git` as programs that keep books.
 
 What they know is in state.json of their folder, every call with its answer is a line of calls.jsonl. An update of the
-fleet stack ends only when no old task runs; ECS stops an old task only when it is not protected, and a busy task
-protects itself again as often as `renews` says. deploying.py holds calls and answers to the service models of AWS.
+fleet stack, or a deployment, ends only when no old task runs; ECS stops an old task only when it is not protected, and
+a busy task protects itself again as often as `renews` says. All tasks have the same task definition: what is old, only
+its deployment tells. deploying.py holds calls and answers to the service models of AWS.
 """
 
 import json
@@ -12,6 +13,9 @@ ACCOUNT, REGION = "123456789012", "eu-central-1"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 CLUSTER = "fleet-cluster"
 DIGEST = "sha256:" + 64 * "a"
+DEFINITION = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/worker:1"
+# Deployments of a service: the one that runs, and the next one.
+OLD, NEW = "ecs-svc/1000000000000000001", "ecs-svc/1000000000000000002"
 # What the fleet stack gives once it is there.
 FLEET_OUTPUTS = {
     "Cluster": CLUSTER,
@@ -54,11 +58,11 @@ def storage_outputs(name):
     }
 
 
-def task(number, definition, renews=0):
-    """A busy task, protected."""
+def task(number, deployment, renews=0):
+    """A busy task of the worker service, protected."""
     return {
         "arn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{CLUSTER}/{number}",
-        "definition": definition,
+        "deployment": deployment,
         "protected": True,
         "renews": renews,
     }
@@ -97,6 +101,7 @@ def aws(state, words):
 
 
 def describe_stacks(state, words):
+    """What is under way goes on after the look."""
     name = flag(words, "--stack-name")
     found = state["stacks"].get(name)
     if not found:
@@ -104,20 +109,16 @@ def describe_stacks(state, words):
             "An error occurred (ValidationError) when calling the DescribeStacks operation: "
             f"Stack with id {name} does not exist"
         )
-    if found["StackStatus"].endswith("_IN_PROGRESS") and name in state.get("going", {}):
+    seen = {**found}
+    if name in state["going"]:
         move_tasks(state)
         if not (name.endswith("-fleet") and any(is_old(state, one) for one in state["tasks"])):
             finish(state, name)
-    if not state["stacks"].get(name):
-        raise Refused(
-            "An error occurred (ValidationError) when calling the DescribeStacks operation: "
-            f"Stack with id {name} does not exist"
-        )
-    return {"Stacks": [found]}
+    return {"Stacks": [seen]}
 
 
 def is_old(state, one):
-    return one["definition"] != state["definition"]
+    return one["deployment"] != state["deployment"]
 
 
 def move_tasks(state):
@@ -187,7 +188,7 @@ def execute_change_set(state, words):
         state["going"][name] = "ROLLBACK_COMPLETE"
     state["token"] = flag(words, "--client-request-token")
     if name.endswith("-fleet"):
-        state["definition"] = state.get("next_definition", "new")
+        state["deployment"] = NEW
     return {}
 
 
@@ -196,7 +197,7 @@ def delete_stack(state, words):
     state["stacks"][name]["StackStatus"] = "DELETE_IN_PROGRESS"
     state["going"][name] = "DELETE_COMPLETE"
     if name.endswith("-fleet"):
-        state["definition"] = "none"
+        state["deployment"] = None
     return {}
 
 
@@ -234,20 +235,33 @@ def describe_images(state, words):
 
 
 def describe_services(state, words):
-    """A service that is being deleted has no deployment."""
-    deployments = [
-        {"status": "PRIMARY", "taskDefinition": state["definition"]},
-        {"status": "ACTIVE", "taskDefinition": "old"},
-    ]
+    """A deployment that is not the newest is there as long as it has tasks; a service that is deleted has none."""
+    if not state["going"]:
+        move_tasks(state)
+    newest = [deployment(state["deployment"], "PRIMARY", "IN_PROGRESS")] if state["deployment"] else []
+    others = {one["deployment"] for one in state["tasks"] if is_old(state, one)}
+    failed = state.get("failed_deployment")
+    older = [deployment(one, "ACTIVE", "FAILED" if one == failed else "COMPLETED") for one in sorted(others)]
     return {
         "services": [
             {
                 "serviceName": name,
                 "status": "ACTIVE",
-                "deployments": [] if state["definition"] == "none" else deployments,
+                "deployments": newest + (older if newest and name == "worker" else []),
             }
             for name in values(words, "--services")
         ]
+    }
+
+
+def deployment(name, status, rollout):
+    """A deployment as describe-services has it."""
+    return {
+        "id": name,
+        "status": status,
+        "rolloutState": rollout,
+        "rolloutStateReason": f"ECS deployment {name} is {rollout}.",
+        "taskDefinition": DEFINITION,
     }
 
 
@@ -262,7 +276,12 @@ def chosen(state, words):
 
 
 def describe_tasks(state, words):
-    return {"tasks": [{"taskArn": one["arn"], "taskDefinitionArn": one["definition"]} for one in chosen(state, words)]}
+    return {
+        "tasks": [
+            {"taskArn": one["arn"], "taskDefinitionArn": DEFINITION, "startedBy": one["deployment"]}
+            for one in chosen(state, words)
+        ]
+    }
 
 
 def get_task_protection(state, words):

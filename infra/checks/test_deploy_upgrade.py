@@ -27,16 +27,16 @@ class Upgrades(deploying.OnASmallAccount):
         said = self.done(account.deploy("--yes"))
         let_go = [call["argv"] for call in account.calls() if "update-task-protection" in call["argv"]]
         # The second task protects itself twice more, and its protection is taken away each time.
-        second = fake_aws.task(1, "old")["arn"]
+        second = fake_aws.task(1, fake_aws.OLD)["arn"]
         self.assertEqual(len([argv for argv in let_go if second in argv]), 3)
         self.assertTrue(all("--no-protection-enabled" in argv for argv in let_go))
-        self.assertEqual(json.loads((Path(self.folder) / "state.json").read_text())["tasks"], [])
+        self.assertEqual(account.tasks(), [])
         # It is said once for each task.
         self.assertEqual(said.count("is old and busy"), 3)
 
     def test_s22_tasks_of_the_new_version_keep_their_protection(self):
         found = running(renews=(0,))
-        found["tasks"].append(fake_aws.task(7, "new"))
+        found["tasks"].append(fake_aws.task(7, fake_aws.NEW))
         account = self.account(**found)
         self.done(account.deploy("--yes"))
         new = found["tasks"][-1]["arn"]
@@ -45,11 +45,35 @@ class Upgrades(deploying.OnASmallAccount):
         )
 
     def test_an_update_that_was_begun_elsewhere_is_looked_after(self):
-        found = running(renews=(1,), going={"annexa-fleet": "UPDATE_COMPLETE"}, definition="new")
+        found = running(renews=(1,), going={"annexa-fleet": "UPDATE_COMPLETE"}, deployment=fake_aws.NEW)
         found["stacks"]["annexa-fleet"]["StackStatus"] = "UPDATE_IN_PROGRESS"
         account = self.account(**found)
         self.assertIn("annexa-fleet: UPDATE_COMPLETE", self.done(account.deploy("--wait")))
         self.assertEqual(account.changes(), ["aws ecs update-task-protection"] * 2)
+
+    def test_s22_a_deployment_that_was_forced_is_looked_after_with_a_stack_that_rests(self):
+        # As after `aws ecs update-service --force-new-deployment`: same task definition, another deployment.
+        for status in ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
+            with self.subTest(status):
+                found = running(renews=(2, 0), deployment=fake_aws.NEW)
+                found["stacks"]["annexa-fleet"]["StackStatus"] = status
+                new = fake_aws.task(7, fake_aws.NEW)
+                found["tasks"].append(new)
+                account = self.account(**found)
+                self.assertIn("each has one deployment", self.done(account.deploy("--wait")))
+                self.assertEqual(account.tasks(), [new])
+                self.assertEqual(set(account.changes()), {"aws ecs update-task-protection"})
+
+    def test_a_deployment_that_failed_meanwhile_is_said(self):
+        found = running(renews=(0,), deployment=fake_aws.NEW, failed_deployment=fake_aws.OLD)
+        said = self.done(self.account(**found).deploy("--wait"), 1)
+        self.assertIn(f"worker: ECS deployment {fake_aws.OLD} is FAILED.", said)
+
+    def test_services_that_cannot_be_looked_at_are_waited_for_with_patience(self):
+        words = "An error occurred (ThrottlingException) when calling the DescribeServices operation: Rate exceeded"
+        for times, code in ((7, 0), (8, 1)):
+            account = self.account(**running(refused={"ecs describe-services": [words] * times}))
+            self.assertEqual("lost sight" in self.done(account.deploy("--wait"), code), code == 1)
 
     def test_the_failure_of_an_update_that_was_begun_elsewhere_says_its_reasons(self):
         event = {

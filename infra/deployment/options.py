@@ -65,7 +65,7 @@ def read(arguments, description):
     how.add_argument(
         "--wait",
         action="store_true",
-        help="change nothing: wait for an update that is under way, however it was begun, and let old tasks go",
+        help="change nothing: wait for what is under way, however it was begun, and let old tasks go",
     )
     how.add_argument("--delete", action="store_true", help="take the fleet down; what holds data stays")
     how.add_argument(

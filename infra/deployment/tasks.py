@@ -8,8 +8,12 @@ time, new ones being up before, and they drain: SIGTERM, 110 s to finish or give
 (stopTimeout).
 """
 
-from .commands import CommandFailed, say, warn
+import time
 
+from .commands import CommandFailed, Stop, say, warn
+
+# Looks that fail one after the other before the wait is given up.
+PATIENCE = 8
 # UpdateTaskProtection takes so many tasks, DescribeTasks ten times as many.
 AT_ONCE = 10
 # Roles that AWS's own services take in an account, and who takes them.
@@ -21,7 +25,11 @@ SERVICES = ("SplitterServiceName", "WorkerServiceName", "AggregatorServiceName")
 
 
 class OldTasks:
-    """The tasks of a fleet that run what its services no longer want."""
+    """The tasks of a fleet that its services no longer want: those of another deployment than the newest.
+
+    A task names the deployment that started it (`startedBy`, ECS API reference, "Task"). Its task definition does not
+    tell: a deployment may have the same, as after a change of the network or of capacity, or one that was forced.
+    """
 
     def __init__(self, commands, cluster, services, all_tasks=False):
         """`all_tasks`: every task is old, as when the fleet is taken down."""
@@ -35,19 +43,50 @@ class OldTasks:
         """Takes the protection of old tasks away, once. A failure is said and no more: the next round tries again."""
         for service in self.services:
             try:
+                # Tasks first: one that a later deployment starts meanwhile is not among them, and not taken for old.
+                found = self.tasks(service)
                 wanted = None if self.all_tasks else self.wanted(service)
-                old = [task["taskArn"] for task in self.tasks(service) if task["taskDefinitionArn"] != wanted]
+                old = [task["taskArn"] for task in found if task.get("startedBy") != wanted]
                 for some in portions(old, AT_ONCE):
                     self.unprotect(service, some)
             except CommandFailed as failure:
                 if "ServiceNotFoundException" not in failure.words:
                     warn(f"protection of old tasks of {service} was not looked at: {failure.words}")
 
-    def wanted(self, service):
-        """The task definition that a service is to run: of its newest deployment, also while one is rolled back."""
+    def settle(self, poll_s):
+        """Releases until each service has one deployment. Raises Stop: one failed, or nothing can be seen any more."""
+        failures, failed = 0, {}
+        while True:
+            try:
+                found = {service: self.deployments(service) for service in self.services}
+                failures = 0
+            except CommandFailed as failure:
+                failures += 1
+                if failures >= PATIENCE:
+                    raise Stop(f"lost sight of the services, which go on by themselves: {failure}") from failure
+                warn(f"the services could not be looked at: {failure.words}")
+                time.sleep(poll_s)
+                continue
+            for service, deployments in found.items():
+                for one in deployments:
+                    if one.get("rolloutState") == "FAILED":
+                        failed[one["id"]] = f"    {service}: {one.get('rolloutStateReason', 'ECS gives no reason')}"
+            if all(len(deployments) <= 1 for deployments in found.values()):
+                break
+            self.release()
+            time.sleep(poll_s)
+        if failed:
+            raise Stop("\n".join(["a deployment of a service failed:", *failed.values()]))
+        say("services  each has one deployment")
+
+    def deployments(self, service):
+        """The deployments of a service that are not over. Raises CommandFailed."""
         answer = self.commands.look("ecs", "describe-services", "--cluster", self.cluster, "--services", service)
-        deployments = [one for found in answer.get("services", []) for one in found.get("deployments", [])]
-        newest = [one["taskDefinition"] for one in deployments if one["status"] == "PRIMARY"]
+        return [one for found in answer.get("services", []) for one in found.get("deployments", [])]
+
+    def wanted(self, service):
+        """The newest deployment of a service, also while one is rolled back. Raises CommandFailed."""
+        newest = [one["id"] for one in self.deployments(service) if one["status"] == "PRIMARY"]
         if not newest:
             raise CommandFailed(["aws", "ecs", "describe-services"], 0, f"{service} has no deployment")
         return newest[0]
