@@ -138,7 +138,9 @@ def finish(state, name):
         return
     state["stacks"][name]["StackStatus"] = end
     if end.endswith("_COMPLETE") and "ROLLBACK" not in end:
-        outputs = FLEET_OUTPUTS if name.endswith("-fleet") else storage_outputs(name.removesuffix("-storage"))
+        told = {one["ParameterKey"]: one["ParameterValue"] for one in state["stacks"][name]["Parameters"]}
+        fleet = {**FLEET_OUTPUTS, "ImageUri": told.get("ImageUri", "")}
+        outputs = fleet if name.endswith("-fleet") else storage_outputs(name.removesuffix("-storage"))
         state["stacks"][name]["Outputs"] = stack("", outputs=outputs)["Outputs"]
 
 
@@ -247,6 +249,7 @@ def describe_services(state, words):
             {
                 "serviceName": name,
                 "status": "ACTIVE",
+                "desiredCount": state.get("desired", {}).get(name, 1),
                 "deployments": newest + (older if newest and name == "worker" else []),
             }
             for name in values(words, "--services")

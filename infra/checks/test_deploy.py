@@ -230,6 +230,50 @@ class Deployments(deploying.OnASmallAccount):
             ["podman login", "podman build", "podman push"],
         )
 
+    def test_alarms_that_nobody_would_hear_of_and_a_mail_to_be_confirmed_are_pointed_out(self):
+        topic = "arn:aws:sns:eu-central-1:123456789012:ours"
+        for there, arguments, is_told, confirms in (
+            ("", (), False, False),
+            ("", ("--alarm-email", "a@example.com"), True, True),
+            ("", ("--param", f"AlarmTopicArn={topic}"), True, False),
+            ("a@example.com", (), True, False),
+            ("a@example.com", ("--alarm-email", "a@example.com"), True, False),
+            ("a@example.com", ("--alarm-email", "b@example.com"), True, True),
+            ("a@example.com", ("--param", "AlarmEmail="), False, False),
+        ):
+            with self.subTest(there=there, arguments=arguments):
+                found = running()
+                found["stacks"]["annexa-fleet"]["Parameters"].append(
+                    {"ParameterKey": "AlarmEmail", "ParameterValue": there}
+                )
+                said = self.done(self.account(**found).deploy("--yes", *arguments))
+                self.assertEqual("nobody is told: --alarm-email ADDRESS" in said, not is_told)
+                self.assertEqual("confirm   the mail that AWS sends to" in said, confirms)
+
+    def test_the_idle_cost_is_that_of_the_network_that_is_asked_for_or_there(self):
+        account = self.account()
+        for arguments in (("--network", "private"), ("--param", "Network=private")):
+            self.assertIn("about 77.30 US", self.done(account.deploy("--dry-run", "--model", MODEL, *arguments)))
+        found = running()
+        found["stacks"]["annexa-fleet"]["Parameters"].append({"ParameterKey": "Network", "ParameterValue": "private"})
+        account = self.account(**found)
+        self.assertIn("about 77.30 US", self.done(account.deploy("--dry-run")))
+        self.assertIn("about 4.30 US", self.done(account.deploy("--dry-run", "--network", "public")))
+
+    def test_where_fargate_spot_is_not_known_to_be_a_new_fleet_does_without_and_says_so(self):
+        for region, state, arguments, capacity in (
+            ("us-gov-west-1", {}, (), "on-demand"),
+            ("cn-north-1", {}, (), "on-demand"),
+            ("us-gov-west-1", {}, ("--param", "WorkerCapacity=spot"), "spot"),
+            ("us-gov-west-1", running(), (), None),
+            (fake_aws.REGION, {}, (), None),
+        ):
+            with self.subTest(region=region, arguments=arguments, first=not state):
+                account = self.account(**json.loads(json.dumps(state)))
+                said = self.done(account.deploy("--yes", "--model", "anthropic.claude-x", *arguments, region=region))
+                self.assertEqual(account.parameters("annexa-fleet").get("WorkerCapacity"), capacity)
+                self.assertEqual("has Fargate Spot is not known" in said, capacity == "on-demand")
+
     def test_reports_that_may_leave_their_geography_are_pointed_out(self):
         account = self.account()
         self.assertIn("reports can leave", self.done(account.deploy("--model", "global." + BASE, "--yes")))

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import template
 from deploying import cli, BASE, EMULATOR, INFRA, ROOT, fake_aws
-from deployment import models, stacks
+from deployment import costs, models, stacks, telling
 
 
 class Arns(unittest.TestCase):
@@ -101,6 +101,33 @@ class Templates(unittest.TestCase):
         self.assertEqual(handed - set(fleet["Parameters"]), set())
         self.assertEqual(set(fake_aws.storage_outputs("x")) - set(storage["Outputs"]), set())
         self.assertEqual(set(fake_aws.FLEET_OUTPUTS) - set(fleet["Outputs"]), set())
+
+
+    def test_what_is_dropped_waits_for_as_long_as_the_inbox_queue_keeps_it(self):
+        kept = template.load(stacks.template_path("storage"))["Resources"]["InboxQueue"]["Properties"]
+        self.assertEqual(telling.DROPPED_DAYS * 86_400, int(kept["MessageRetentionPeriod"]))
+
+
+class Costs(unittest.TestCase):
+    """What an idle fleet costs, as the tool says it."""
+
+    def test_the_figures_are_those_of_the_docs_and_of_parameters_that_the_template_has(self):
+        page = (ROOT / "docs" / "COSTS.md").read_text()
+        known = template.load(stacks.template_path("fleet"))["Parameters"]
+        self.assertIn(f"costs about **{costs.IDLE:.2f} US dollars a month**", page)
+        for key, value, usd in costs.ADDS:
+            self.assertIn(value, [str(one) for one in known[key]["AllowedValues"]])
+            row = re.search(rf"^\| `{key}` `?{value}\b.*?\| ([\d.]+)\b", page, re.MULTILINE)
+            self.assertEqual(row[1], f"{usd:.2f}", key)
+
+    def test_what_is_switched_on_is_added(self):
+        for told, words in (
+            ({}, "about 4.30 US dollars a month, at"),
+            ({"Network": "private"}, "about 77.30 US dollars a month (4.30, and 73.00 for Network=private)"),
+            ({"Network": "existing"}, "about 4.30 US dollars a month, your own network aside"),
+            ({"SplitterTasksMin": "1", "AggregatorTasksMin": "1"}, "about 30.79 US dollars a month"),
+        ):
+            self.assertIn(words, costs.idle(lambda key, told=told: told.get(key, "")))
 
 
 class TheCheckItself(unittest.TestCase):

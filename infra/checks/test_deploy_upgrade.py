@@ -178,6 +178,27 @@ class Upgrades(deploying.OnASmallAccount):
             found["stacks"]["annexa-fleet"]["StackStatus"] = status
             self.done(self.account(**found).deploy("--delete", "--keep-storage", "--yes"), code)
 
+    def test_an_image_that_sleeping_services_have_not_started_is_said_with_a_way_to_see_it(self):
+        for desired, arguments, words in (
+            ({"splitter": 0, "worker": 0}, (), "asleep    splitter, worker: this image has not started there yet"),
+            ({}, (), None),
+            # The image that ran before.
+            ({"worker": 0}, ("--image", IMAGE.replace("a" * 64, "b" * 64)), None),
+        ):
+            with self.subTest(desired=desired, arguments=arguments):
+                found = running(desired=desired)
+                image = {"ParameterKey": "ImageUri", "ParameterValue": arguments[-1] if arguments else "old"}
+                found["stacks"]["annexa-fleet"]["Parameters"][-1] = image
+                said = self.done(self.account(**found).deploy("--yes", *arguments))
+                self.assertEqual("--model precedents --again --wait" in said, bool(words))
+                self.assertIn(words or "", said)
+
+    def test_what_is_dropped_while_the_services_are_away_is_told_its_time_and_the_way_back(self):
+        said = self.done(self.account(**running()).deploy("--delete", "--keep-storage", "--yes"))
+        inbox = "s3://annexa-inbox-123456789012-eu-central-1/inbox/NAME.csv"
+        self.assertIn("14 days at most", said)
+        self.assertIn(f"aws s3 cp {inbox} {inbox} --metadata-directive REPLACE --region eu-central-1", said)
+
     def test_the_services_alone_can_be_taken_down(self):
         account = self.account(**running())
         self.done(account.deploy("--delete", "--keep-storage", "--yes"))

@@ -152,7 +152,7 @@ class Costs(unittest.TestCase):
 
     def test_what_an_idle_fleet_costs_is_the_same_everywhere(self):
         stated = re.search(r"costs about \*\*([\d.]+) US dollars a month\*\*", page("docs/COSTS.md"))[1]
-        for name in ("README.md", "infra/deploy"):
+        for name in ("README.md", "docs/OPERATIONS.md"):
             self.assertRegex(page(name), rf"about {re.escape(stated)} (US dollars )?a month")
 
 

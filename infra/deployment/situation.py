@@ -42,6 +42,14 @@ class Situation:
         }
         return found.get(name, "")
 
+    def defaults(self):
+        """What a fleet that is new gets where nothing is said, and the template cannot know.
+
+        That Fargate Spot exists in GovCloud and in China is said nowhere that we know of.
+        """
+        is_usual = partition(self.commands.region) == "aws"
+        return {} if self.fleet or is_usual else {"WorkerCapacity": "on-demand"}
+
 
 def look(options, poll_s):
     """Looks at everything. Raises Stop with all that is wrong; in a dry run what needs credentials is left open."""

@@ -137,6 +137,20 @@ def ensure_service_roles(commands):
                 commands.change("iam", "create-service-linked-role", "--aws-service-name", service)
 
 
+def asleep(commands, outputs):
+    """The services of a fleet with these outputs that want no task now, by what they do."""
+    names = {outputs[key]: key.removesuffix("ServiceName").lower() for key in SERVICES if outputs.get(key)}
+    if not outputs.get("Cluster") or not names:
+        return []
+    try:
+        found = commands.look("ecs", "describe-services", "--cluster", outputs["Cluster"], "--services", *names)
+    except CommandFailed as failure:
+        warn(f"which services sleep was not looked at: {failure.words}")
+        return []
+    sleeping = {one["serviceName"] for one in found.get("services", []) if one["desiredCount"] == 0}
+    return [what for name, what in names.items() if name in sleeping]
+
+
 def of_fleet(commands, outputs, all_tasks=False):
     """The old tasks of a fleet with these outputs; none: the fleet has never been deployed in full."""
     services = [outputs[name] for name in SERVICES if outputs.get(name)]
