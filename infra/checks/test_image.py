@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 import unittest
 from pathlib import Path
@@ -123,5 +124,30 @@ class Image(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
 
 
-if __name__ == "__main__":
-    unittest.main()
+class Building(unittest.TestCase):
+    """infra/image build, with builders that only say what they were told."""
+
+    def test_it_builds_with_what_is_there_and_says_the_tag(self):
+        for tools, head in [(("docker", "podman"), ["docker", "buildx", "build"]), (("buildah",), ["buildah", "build"])]:
+            with self.subTest(tools), tempfile.TemporaryDirectory() as folder:
+                told = Path(folder) / "told"
+                for tool in tools:
+                    path = Path(folder) / tool
+                    path.write_text(f'#!/bin/sh\n[ "$1" = info ] || echo {tool} "$@" >> {told}\n')
+                    path.chmod(0o755)
+                done = self.image("build", "--tag", "some:tag", "--platform", "linux/arm64", path=folder)
+                self.assertEqual((done.returncode, done.stdout.strip()), (0, "some:tag"), done.stderr)
+                words = told.read_text().split()
+                self.assertEqual(words[: len(head)], head)
+                self.assertEqual(words[-3:], ["--tag", "some:tag", str(ROOT)])
+                self.assertIn("linux/arm64", words)
+
+    def test_wrong_words_and_no_builder_are_told_apart(self):
+        self.assertEqual(self.image("biuld", path="").returncode, 64)
+        done = self.image("build", path="/nowhere")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("install one", done.stderr)
+
+    def image(self, *words, path):
+        command = [sys.executable, str(ROOT / "infra/image"), *words]
+        return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, timeout=60)
