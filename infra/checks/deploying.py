@@ -64,7 +64,9 @@ class Account:
 
     def deploy(self, *arguments, region=fake_aws.REGION):
         """Runs infra/deploy there."""
-        environment = {"PATH": str(self.folder), "HOME": str(self.folder), "ANNEXA_DEPLOY_POLL_S": "0"}
+        # No program of this clone is found: what there is is in the folder.
+        environment = {"PATH": str(self.folder), "HOME": str(self.folder), "CARGO_TARGET_DIR": str(self.folder)}
+        environment["ANNEXA_DEPLOY_POLL_S"] = "0"
         if region:
             environment["AWS_REGION"] = region
         command = [sys.executable, "-IS", str(INFRA / "deploy"), *arguments]

@@ -6,6 +6,7 @@ import shutil
 import time
 
 from imaging import building
+from imaging.commands import TARGET
 
 from .commands import CommandFailed, Stop, say
 
@@ -137,7 +138,7 @@ def capacity(commands, image, reference, model, quotas):
         )
         tries.append([*run, reference, *asked])
     here = shutil.which("annexa") or next(
-        (str(path) for path in [building.ROOT / "target/release/annexa"] if path.exists()), None
+        (str(path) for path in [TARGET / "release/annexa"] if path.exists()), None
     )
     if here:
         tries.append([here, *asked])
