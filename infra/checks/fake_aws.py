@@ -240,9 +240,10 @@ def describe_services(state, words):
     """A deployment that is not the newest is there as long as it has tasks; a service that is deleted has none."""
     if not state["going"]:
         move_tasks(state)
-    newest = [deployment(state["deployment"], "PRIMARY", "IN_PROGRESS")] if state["deployment"] else []
-    others = {one["deployment"] for one in state["tasks"] if is_old(state, one)}
     failed = state.get("failed_deployment")
+    rollout = "FAILED" if state["deployment"] == failed else "IN_PROGRESS"
+    newest = [deployment(state["deployment"], "PRIMARY", rollout)] if state["deployment"] else []
+    others = {one["deployment"] for one in state["tasks"] if is_old(state, one)}
     older = [deployment(one, "ACTIVE", "FAILED" if one == failed else "COMPLETED") for one in sorted(others)]
     return {
         "services": [

@@ -65,9 +65,12 @@ class Upgrades(deploying.OnASmallAccount):
                 self.assertEqual(set(account.changes()), {"aws ecs update-task-protection"})
 
     def test_a_deployment_that_failed_meanwhile_is_said(self):
-        found = running(renews=(0,), deployment=fake_aws.NEW, failed_deployment=fake_aws.OLD)
-        said = self.done(self.account(**found).deploy("--wait"), 1)
-        self.assertIn(f"worker: ECS deployment {fake_aws.OLD} is FAILED.", said)
+        # One that ECS has gone back from, and one that it stays with.
+        for renews, failed in ((0, fake_aws.OLD), (99, fake_aws.NEW)):
+            with self.subTest(failed=failed):
+                found = running(renews=(renews,), deployment=fake_aws.NEW, failed_deployment=failed)
+                said = self.done(self.account(**found).deploy("--wait"), 1)
+                self.assertIn(f": ECS deployment {failed} is FAILED.", said)
 
     def test_services_that_cannot_be_looked_at_are_waited_for_with_patience(self):
         words = "An error occurred (ThrottlingException) when calling the DescribeServices operation: Rate exceeded"

@@ -55,7 +55,7 @@ class OldTasks:
 
     def settle(self, poll_s):
         """Releases until each service has one deployment. Raises Stop: one failed, or nothing can be seen any more."""
-        failures, failed = 0, {}
+        failures, failed, beaten = 0, {}, 0
         while True:
             try:
                 found = {service: self.deployments(service) for service in self.services}
@@ -71,7 +71,10 @@ class OldTasks:
                 for one in deployments:
                     if one.get("rolloutState") == "FAILED":
                         failed[one["id"]] = f"    {service}: {one.get('rolloutStateReason', 'ECS gives no reason')}"
-            if all(len(deployments) <= 1 for deployments in found.values()):
+            newest = [one["id"] for deployments in found.values() for one in deployments if one["status"] == "PRIMARY"]
+            # ECS goes back from one that failed, but not always: https://github.com/aws/containers-roadmap/issues/1488
+            beaten = beaten + 1 if failed.keys() & set(newest) else 0
+            if beaten >= PATIENCE or all(len(deployments) <= 1 for deployments in found.values()):
                 break
             self.release()
             time.sleep(poll_s)
