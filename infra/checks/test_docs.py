@@ -37,7 +37,7 @@ PAGES = (
 )
 # Commands that the AWS CLI has beside its models, with the flags that we use (AWS CLI 2 command reference).
 HIGH_LEVEL = {
-    "s3 cp": {"--recursive"},
+    "s3 cp": {"--recursive", "--metadata-directive"},
     "s3 rm": {"--recursive"},
     "s3 rb": set(),
     "s3 ls": set(),
