@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::Builder;
 use aws_sdk_cloudformation::config::retry::RetryConfig;
+use aws_sdk_cloudformation::types;
 
 use super::config::AwsConfig;
 use super::failure::{Refusal, Request, explain, refusal};
@@ -53,7 +54,7 @@ impl Stack {
             status if status.starts_with("UPDATE_") || status.starts_with("IMPORT_") => {
                 Standing::Changing
             }
-            "CREATE_IN_PROGRESS" | "REVIEW_IN_PROGRESS" => Standing::Coming,
+            "CREATE_IN_PROGRESS" => Standing::Coming,
             "DELETE_IN_PROGRESS" | "DELETE_FAILED" => Standing::Going,
             _ => Standing::Broken,
         }
@@ -81,7 +82,10 @@ pub async fn read(aws: &AwsConfig, name: &str, clock: &dyn Clock) -> PortResult<
             Err(error) if refusal(&error).is_some_and(|said| is_absent(&said)) => return Ok(None),
             answer => answer.map_err(|error| explain(&error, &request, |_| None))?,
         };
-        let stack = found.stacks.unwrap_or_default().into_iter().next();
+        // A change set that was never carried out leaves a name under which nothing is.
+        let is_made =
+            |stack: &types::Stack| stack.stack_status != Some(types::StackStatus::ReviewInProgress);
+        let stack = found.stacks.unwrap_or_default().into_iter().find(is_made);
         Ok(stack.map(|stack| Stack {
             name: name.to_string(),
             status: stack
@@ -119,7 +123,6 @@ mod tests {
             ("UPDATE_IN_PROGRESS", Standing::Changing),
             ("UPDATE_ROLLBACK_FAILED", Standing::Changing),
             ("CREATE_IN_PROGRESS", Standing::Coming),
-            ("REVIEW_IN_PROGRESS", Standing::Coming),
             ("ROLLBACK_COMPLETE", Standing::Broken),
             ("CREATE_FAILED", Standing::Broken),
             ("DELETE_IN_PROGRESS", Standing::Going),

@@ -307,6 +307,20 @@ async fn a_stack_is_read_as_cloudformation_tells_of_it() {
 }
 
 #[tokio::test]
+async fn a_stack_whose_first_change_set_was_never_carried_out_is_none() {
+    let aws = canned(|_| {
+        let body = concat!(
+            r#"<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult>"#,
+            "<Stacks><member><StackName>ours-fleet</StackName><CreationTime>2026-11-23T03:00:00Z</CreationTime>",
+            "<StackStatus>REVIEW_IN_PROGRESS</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
+        );
+        (200, &[("content-type", "text/xml")], body)
+    });
+    let read = stack::read(&aws, "ours-fleet", &SystemClock::new()).await;
+    assert_eq!(read.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_stack_that_is_not_there_is_none_and_one_that_may_not_be_read_says_what_to_allow() {
     let aws = canned(|_| {
         let body = concat!(
