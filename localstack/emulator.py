@@ -54,7 +54,11 @@ def serve(port):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", int(port)))
+    try:
+        sock.bind(("127.0.0.1", int(port)))
+    except OSError as error:
+        print(f"emulator: port {port} cannot be had ({error.strerror}): name another one", file=sys.stderr)
+        sys.exit(64)
     sock.listen(512)
     port = sock.getsockname()[1]
     for name in [name for name in os.environ if name.startswith("AWS_")]:

@@ -7,13 +7,14 @@ from the stack's outputs, one NAME=value a line.
 For emulators only: the keys that it signs with are not those of an account.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError as NoConnection, WaiterError
+
+from usage import Parser
 
 # What the services call the outputs of storage.yaml.
 ENVIRONMENT = {
@@ -69,9 +70,15 @@ def exists(cloudformation, stack):
 def deploy(endpoint_url, template, stack, parameters, region="us-east-1"):
     """Creates or updates a stack, waits for it, and gives its outputs."""
     cloudformation = client("cloudformation", endpoint_url, region)
+    body = Path(template).read_text(encoding="utf-8")
+    # AWS refuses what a template does not have; the emulator passes over it.
+    has = {entry["ParameterKey"] for entry in cloudformation.validate_template(TemplateBody=body)["Parameters"]}
+    unknown = [name for name in parameters if name not in has]
+    if unknown:
+        raise Failed(f"{template} has no parameter {', '.join(unknown)}")
     request = dict(
         StackName=stack,
-        TemplateBody=Path(template).read_text(encoding="utf-8"),
+        TemplateBody=body,
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
@@ -111,7 +118,7 @@ def deployed(endpoint_url, template, name, parameters=None, region="us-east-1"):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--endpoint-url", required=True)
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--template", required=True, type=Path)

@@ -6,7 +6,6 @@ workers and one aggregator, each a process of its own; a CSV dropped into the in
 Nothing here leaves the machine and nothing is paid for. What was started is ended, also by Ctrl-C.
 """
 
-import argparse
 import csv
 import json
 import os
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 
 import stack
+from usage import Parser
 
 HERE = Path(__file__).resolve().parent
 STORAGE = HERE.parent / "infra" / "storage.yaml"
@@ -173,7 +173,7 @@ def show(summary, out):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="localstack/walk", description="Code a CSV with a fleet on this machine: emulator, simulated Bedrock, five services.")
+    parser = Parser(prog="localstack/walk", description="Code a CSV with a fleet on this machine: emulator, simulated Bedrock, five services.")
     examples = HERE.parent / "examples" / "maude_sample.csv"
     parser.add_argument("file", nargs="?", type=Path, default=examples, help="the CSV to code (default: the example)")
     parser.add_argument("--endpoint-url", help="an endpoint that runs already (default: an emulator of its own)")
