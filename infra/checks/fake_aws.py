@@ -343,6 +343,15 @@ def head_bucket(state, words):
     return {}
 
 
+def describe_table(state, words):
+    name = flag(words, "--table-name")
+    if name not in state.get("tables", []):
+        raise Refused(
+            "An error occurred (ResourceNotFoundException) when calling the DescribeTable operation: not found"
+        )
+    return {"Table": {"TableName": name}}
+
+
 PLAYS = {
     "sts get-caller-identity": lambda state, words: {
         "Account": ACCOUNT,
@@ -373,6 +382,7 @@ PLAYS = {
     "iam get-role": get_role,
     "iam create-service-linked-role": create_service_linked_role,
     "s3api head-bucket": head_bucket,
+    "dynamodb describe-table": describe_table,
     "s3api put-object": lambda state, words: {"ETag": "x"},
 }
 

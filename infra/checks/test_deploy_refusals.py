@@ -93,6 +93,43 @@ class Refusals(deploying.OnASmallAccount):
         self.done(account.deploy("--delete", "--keep-storage", "--yes"))
         self.assertEqual(account.changes(), ["aws cloudformation delete-stack"])
 
+    def test_where_nothing_is_there_nothing_is_said_to_be_taken_down(self):
+        for there, arguments, words in (
+            ({}, (), "there is no stack typo-fleet or typo-storage in eu-central-1"),
+            ({}, ("--dry-run",), "there is no stack typo-fleet or typo-storage in eu-central-1"),
+            ({}, ("--keep-storage",), "there is no stack typo-fleet in eu-central-1"),
+            (
+                {"typo-storage": fake_aws.stack("typo-storage", outputs=fake_aws.storage_outputs("typo"))},
+                ("--keep-storage",),
+                "there is no stack typo-fleet in eu-central-1",
+            ),
+        ):
+            with self.subTest(there=list(there), arguments=arguments):
+                account = self.account(stacks=there)
+                said = self.done(account.deploy("--delete", "--yes", "--name", "typo", *arguments), 64)
+                self.assertIn(words, said)
+                self.assertNotIn("aws ", said)
+                self.assertEqual(account.changes(), [])
+
+    def test_where_only_data_is_left_the_way_to_remove_it_is_said_again(self):
+        for left in (
+            {"buckets": [f"annexa-inbox-{fake_aws.ACCOUNT}-{fake_aws.REGION}"]},
+            {"buckets": [f"annexa-results-{fake_aws.ACCOUNT}-{fake_aws.REGION}"]},
+            {"tables": ["annexa"]},
+        ):
+            with self.subTest(left):
+                account = self.account(**left)
+                said = self.done(account.deploy("--delete", "--yes"))
+                self.assertIn("No stack is left; what was kept:", said)
+                self.assertIn("aws dynamodb delete-table --table-name annexa --region eu-central-1", said)
+                self.assertEqual(account.changes(), [])
+
+    def test_a_wait_needs_credentials_also_as_a_dry_run(self):
+        account = self.account(no_credentials=True)
+        real = self.done(account.deploy("--wait"), 64)
+        self.assertIn("no AWS credentials that work", real)
+        self.assertEqual(self.done(account.deploy("--wait", "--dry-run"), 64), real)
+
     def test_what_an_earlier_fleet_left_is_not_run_into(self):
         account = self.account(buckets=[f"annexa-inbox-{fake_aws.ACCOUNT}-{fake_aws.REGION}"])
         self.assertIn("an earlier fleet's data was kept", self.done(account.deploy("--yes", "--model", MODEL), 64))

@@ -82,7 +82,8 @@ def look(options, poll_s):
             identity = commands.look("sts", "get-caller-identity")
             account, caller = identity["Account"], identity["Arn"]
         except CommandFailed as failure:
-            if not options.dry_run:
+            # A wait has nothing to show without them.
+            if not options.dry_run or options.wait:
                 wrong.append(f"no AWS credentials that work: {failure.words}")
     if caller and given.NAME.fullmatch(options.name):
         try:
@@ -110,6 +111,10 @@ def state_problems(options, commands, account, storage, fleet):
     """What of the stacks as they are stands in the way."""
     if options.wait:
         return [] if fleet else [f"there is no stack {options.name}-fleet to wait for"]
+    if options.delete:
+        found = nothing_to_delete(options, commands, account, storage, fleet)
+        if found:
+            return [found]
     stacks = {f"{options.name}-storage": storage, f"{options.name}-fleet": fleet}
     if options.delete:
         # One that failed can be deleted all the same.
@@ -118,6 +123,36 @@ def state_problems(options, commands, account, storage, fleet):
     if storage is None and not options.delete:
         found += leftovers(commands, options.name, account)
     return found
+
+
+def nothing_to_delete(options, commands, account, storage, fleet):
+    """Why there is nothing to take down, or None: a stack is there, or what a stack that is gone has kept."""
+    if fleet or (storage and not options.keep_storage):
+        return None
+    if options.keep_storage:
+        return f"there is no stack {options.name}-fleet in {commands.region}: no services are there to take down"
+    if kept(commands, options.name, account):
+        return None
+    return f"there is no stack {options.name}-fleet or {options.name}-storage in {commands.region}"
+
+
+def kept(commands, name, account):
+    """Whether data of a fleet of this name is there, with stacks or without."""
+    ends = f"{account}-{commands.region}"
+    return (
+        is_there(commands, "s3api", "head-bucket", "--bucket", f"{name}-inbox-{ends}")
+        or is_there(commands, "s3api", "head-bucket", "--bucket", f"{name}-results-{ends}")
+        or is_there(commands, "dynamodb", "describe-table", "--table-name", name)
+    )
+
+
+def is_there(commands, *look):
+    """Whether a look finds something."""
+    try:
+        commands.look(*look)
+    except CommandFailed:
+        return False
+    return True
 
 
 def cli_version():
@@ -153,9 +188,7 @@ def builder_problem(commands, tool):
 def leftovers(commands, name, account):
     """What an earlier fleet of this name left behind, and a new one would collide with."""
     bucket = f"{name}-inbox-{account}-{commands.region}"
-    try:
-        commands.look("s3api", "head-bucket", "--bucket", bucket)
-    except CommandFailed:
+    if not is_there(commands, "s3api", "head-bucket", "--bucket", bucket):
         return []
     return [
         f"bucket {bucket} is there, and no stack {name}-storage: an earlier fleet's data was kept. "

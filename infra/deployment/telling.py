@@ -107,11 +107,12 @@ def what_waits(options, found):
     say(f"  aws s3 cp {key} {key} --metadata-directive REPLACE{where(found.commands)}")
 
 
-def what_stays(options, found, outputs):
-    """What a deleted fleet leaves. `outputs`: those of the storage stack as it was."""
+def what_stays(options, found, outputs, head):
+    """What a deleted fleet leaves, after `head`. `outputs`: those of the storage stack as it was."""
     region = found.commands.region
     say()
-    say("These stay, and cost what they store. To remove them for good, with all inputs, results and paid answers:")
+    say(head)
+    say("To remove it for good, with all inputs, results and paid answers, as far as it is still there:")
     for line in removal(options.name, f"{found.account}-{region}", region, outputs.get("KeyArn", "KEY")):
         say(f"  {line}")
 
