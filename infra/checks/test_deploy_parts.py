@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import template
 from deploying import cli, BASE, EMULATOR, INFRA, ROOT, fake_aws
-from deployment import costs, models, stacks, telling
+from deployment import constraints, costs, models, stacks, telling
 
 
 class Arns(unittest.TestCase):
@@ -108,6 +108,47 @@ class Templates(unittest.TestCase):
         self.assertEqual(telling.DROPPED_DAYS * 86_400, int(kept["MessageRetentionPeriod"]))
 
 
+class Constraints(unittest.TestCase):
+    """What the templates ask of values, as the tool reads and applies it."""
+
+    def test_what_is_asked_of_each_parameter_is_what_a_parser_finds(self):
+        asked_of = 0
+        for name in ("storage", "fleet"):
+            path = stacks.template_path(name)
+            text = lambda value: [str(one) for one in value] if isinstance(value, list) else str(value)
+            found = {
+                key: {asked: text(value) for asked, value in one.items() if asked not in ("Description", "Default")}
+                for key, one in template.load(path)["Parameters"].items()
+            }
+            self.assertEqual(constraints.read(path.read_text()), found)
+            asked_of += sum(len(one) > 1 for one in found.values())
+        self.assertGreater(asked_of, 20)
+
+    def test_the_templates_own_defaults_are_taken(self):
+        for name in ("storage", "fleet"):
+            path = stacks.template_path(name)
+            asked = constraints.read(path.read_text())
+            for key, one in template.load(path)["Parameters"].items():
+                if "Default" in one:
+                    self.assertIsNone(constraints.problem(asked[key], str(one["Default"])), key)
+
+    def test_each_kind_of_wrong_value_is_seen(self):
+        number = {"Type": "Number", "MinValue": "0", "MaxValue": "9"}
+        text = {"Type": "String", "AllowedPattern": "^a+$", "MaxLength": "3"}
+        for asked, good, bad in (
+            (number, ("0", "9", "1.5"), ("-1", "10", "", "x", "1e1", "nan")),
+            ({"Type": "Number", "MinValue": "0"}, ("0", "1000"), ("-1",)),
+            ({"Type": "Number", "AllowedValues": ["1", "3"]}, ("1", "3"), ("2", "")),
+            (text, ("a", "aaa"), ("", "aaaa", "b", "a\n")),
+            ({"Type": "CommaDelimitedList", "AllowedPattern": "a+"}, ("a", "a,aa"), ("a,b", "")),
+            ({"Type": "String"}, ("", "x"), ()),
+        ):
+            for value in good:
+                self.assertIsNone(constraints.problem(asked, value), value)
+            for value in bad:
+                self.assertIsNotNone(constraints.problem(asked, value), value)
+
+
 class Costs(unittest.TestCase):
     """What an idle fleet costs, as the tool says it."""
 
@@ -172,7 +213,7 @@ class OnTheEmulator(unittest.TestCase):
                 (["--storage-only"], 0, "annexa-storage: CREATE_COMPLETE"),
                 (["--storage-only"], 0, "annexa-storage: nothing to change"),
                 (["--storage-only", "--param", "InputDays=30"], 0, "annexa-storage: UPDATE_COMPLETE"),
-                (["--storage-only", "--param", "LogRetentionDays=31"], 1, "LogRetentionDays"),
+                (["--storage-only", "--param", "LogRetentionDays=31"], 64, "LogRetentionDays"),
                 (["--delete"], 0, "annexa-storage: DELETE_COMPLETE"),
                 (["--storage-only"], 64, "an earlier fleet's data was kept"),
             ):

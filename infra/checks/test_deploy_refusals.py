@@ -51,6 +51,38 @@ class Refusals(deploying.OnASmallAccount):
             self.assertIn(words, said)
         self.assertEqual(account.changes(), [])
 
+    def test_values_that_the_templates_do_not_take_are_refused_all_at_once_before_anything_is_done(self):
+        wrong = (
+            ("--param", "WorkerTasksMax=many", "a number from 1 to 100 is expected"),
+            ("--param", "StuckAfterMinutes=1", "a number from 5 to 1440 is expected"),
+            ("--param", "WorkerCpu=500", "one of 256, 512"),
+            ("--param", "LogRetentionDays=31", "one of 1, 3"),
+            ("--param", "InboxPrefix=/inbox", "letters, digits, _ . - and / only"),
+            ("--param", "TermsBucket=Not_A_Bucket", "it does not fit"),
+            ("--alarm-email", "nobody", "--alarm-email 'nobody'"),
+            ("--image", "annexa@sha256:1", "registry/repository@sha256:digest"),
+            ("--network", "existing", None),
+            ("--vpc-id", "vpc_1", "--vpc-id 'vpc_1'"),
+            ("--subnet-ids", "subnet-1, subnet-2", "ids of subnets with commas between them"),
+        )
+        flags = [word for flag, value, _ in wrong for word in (flag, value)]
+        for how in ("--yes", "--dry-run"):
+            for state in ({}, running(), {"no_credentials": True}):
+                account = self.account(**state)
+                said = self.done(account.deploy(how, "--model", MODEL, *flags), 64)
+                for _, value, words in wrong:
+                    self.assertIn(words or "", said)
+                    self.assertTrue(words is None or f"'{value.partition('=')[2] or value}'" in said, value)
+                self.assertEqual(account.changes(), [])
+
+    def test_what_is_no_region_is_refused_and_nobody_is_asked(self):
+        for region in ("frankfurt", "us-east1", "us-east-1a", "US-EAST-1", "us-east-1.example.com/"):
+            for how in ("--yes", "--dry-run"):
+                account = self.account()
+                said = self.done(account.deploy(how, "--model", MODEL, "--region", region), 64)
+                self.assertIn(f"'{region}' is no Region", said)
+                self.assertFalse([call for call in account.calls() if "--region" in call["argv"]])
+
     def test_without_tools_or_region_it_says_what_to_install_and_set(self):
         account = Account(self.folder, programs=())
         said = self.done(account.deploy("--model", MODEL, region=None), 64)

@@ -3,11 +3,23 @@
 import argparse
 import re
 
+from . import constraints
 from .stacks import parameter_names, template_path
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,20}")
 # Parameters that this tool fills itself.
 OWN = ("FleetName", "StorageStack", "ImageUri", "CpuArchitecture", "DefaultModelId")
+
+# Flags that say a parameter, where it is not --param.
+FLAGS = {
+    "VpcId": "--vpc-id",
+    "SubnetIds": "--subnet-ids",
+    "SecurityGroupIds": "--security-group-ids",
+    "AlarmEmail": "--alarm-email",
+    "ImageUri": "--image",
+}
+# Names of Regions, those of other partitions as well: us-gov-west-1, eusc-de-east-1.
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}")
 
 
 def read(arguments, description):
@@ -108,6 +120,7 @@ def problems(options):
             found.append(f"--param {key}: that is set by this tool (--name, --image, --platform, --model)")
         elif known and key not in known:
             found.append(f"--param {key}: neither template has such a parameter")
+    found += wrong_values(options)
     existing = [
         flag
         for flag, value in (
@@ -148,9 +161,38 @@ def names_in(file):
     return parameter_names(path.read_text()) if path.is_file() else []
 
 
+def wrong_values(options):
+    """What the templates do not take of what the options say."""
+    said = {**said_of_parameters(options), "ImageUri": by_digest(options.image)}
+    asked = {}
+    for file in ("fleet", "storage"):
+        path = template_path(file)
+        asked |= constraints.read(path.read_text()) if path.is_file() else {}
+    return [
+        f"{FLAGS.get(key, f'--param {key}')} '{value}': {wrong}"
+        for key, value in said.items()
+        if value is not None
+        # A name is judged by itself.
+        and key not in ("FleetName", "StorageStack")
+        and key in asked
+        and (wrong := constraints.problem(asked[key], value))
+    ]
+
+
+def by_digest(image):
+    """An image as the template takes it; one by tag is looked up later."""
+    return image if image and "@" in image else None
+
+
 def parameters(options, file):
     """What the options say about the parameters of a template, as far as nobody has to be asked."""
-    said = {
+    known = names_in(file)
+    return {key: value for key, value in said_of_parameters(options).items() if value is not None and key in known}
+
+
+def said_of_parameters(options):
+    """What the options say about parameters of any template; None where they say nothing."""
+    return {
         "FleetName": options.name,
         "StorageStack": f"{options.name}-storage",
         "TokensPerMinute": options.tokens_per_minute,
@@ -161,6 +203,5 @@ def parameters(options, file):
         "SecurityGroupIds": options.security_group_ids,
         "AlarmEmail": options.alarm_email,
         "DefaultModelId": options.model[0] if options.model else None,
-        **dict(given.split("=", 1) for given in options.param),
+        **dict(given.split("=", 1) for given in options.param if "=" in given),
     }
-    return {key: value for key, value in said.items() if value is not None and key in names_in(file)}

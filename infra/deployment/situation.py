@@ -67,6 +67,10 @@ def look(options, poll_s):
         commands.region = configured_region(commands)
     if not commands.region:
         wrong.append("no Region: say --region, or set AWS_REGION")
+    elif not given.REGION.fullmatch(commands.region):
+        wrong.append(f"'{commands.region}' is no Region: one like us-east-1 is expected")
+        # Nobody can be asked there.
+        version = None
     tool = building.builder(lambda name: not builder_problem(commands, name))
     if not (options.image or options.delete or options.storage_only or options.wait):
         if tool is None:
