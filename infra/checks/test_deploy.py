@@ -220,6 +220,13 @@ class Deployments(deploying.OnASmallAccount):
         said = self.done(account.deploy("--dry-run", "--model", MODEL))
         self.assertEqual(account.changes(), [])
         self.assertEqual(len([line for line in shown(said) if "create-change-set" in line]), 2)
+        last = said.splitlines()[-1]
+        self.assertTrue(last.startswith("not checked: credentials;"), last)
+        self.assertIn(f"whether {MODEL} is there", last)
+
+    def test_a_dry_run_that_could_ask_says_nothing_of_what_was_not_checked(self):
+        for state in ({}, running()):
+            self.assertNotIn("not checked", self.done(self.account(**state).deploy("--dry-run", "--model", MODEL)))
 
     def test_where_docker_has_no_engine_another_builder_is_used(self):
         account = self.account(programs=("aws", "docker", "podman", "git"), no_daemon=True)

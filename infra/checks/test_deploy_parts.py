@@ -68,6 +68,46 @@ class Arns(unittest.TestCase):
         self.assertEqual(sorted(models.GEOGRAPHIES), sorted([*known, "global"]))
 
 
+    def test_the_regions_of_geographies_are_those_that_the_code_knows(self):
+        source = (ROOT / "src/catalog/geography.rs").read_text()
+        prefixes = dict(re.findall(r'Geography::(\w+) => "([a-z-]+)"', source))
+        arms = re.findall(r'^            (_ if .*|".*") => vec!\[(.*)\],$', source, re.MULTILINE)
+        self.assertGreater(len(arms), 5)
+        known = [
+            (tuple(re.findall(r'"([a-z0-9-]+)"', regions)), tuple(prefixes[one] for one in places.split(", ")))
+            for regions, places in arms
+        ]
+        self.assertEqual(list(models.PLACES), known)
+
+    def test_ids_that_no_model_of_the_region_can_have_are_seen_without_asking(self):
+        for model, region, words in (
+            ("us." + BASE, "us-east-1", None),
+            ("us." + BASE, "eu-west-1", "eu-west-1 has eu., global."),
+            ("eu." + BASE, "us-east-1", "us-east-1 has us., global."),
+            ("us." + BASE, "us-gov-west-1", "us-gov-west-1 has us-gov."),
+            ("global." + BASE, "us-gov-west-1", "us-gov-west-1 has us-gov."),
+            ("us-gov." + BASE, "us-east-1", "another geography"),
+            ("apac." + BASE, "ap-northeast-1", None),
+            ("jp." + BASE, "ap-northeast-1", None),
+            ("eu." + BASE, "ap-south-1", "another geography"),
+            ("us." + BASE, "ca-central-1", None),
+            ("apac." + BASE, "me-central-1", None),
+            ("global." + BASE, "sa-east-1", None),
+            (BASE, "eu-west-1", None),
+            ("precedents", "eu-west-1", None),
+            ("us.Anthropic.claude", "us-east-1", "small letters, digits"),
+            ("us.anthropic.claude haiku", "us-east-1", "small letters, digits"),
+            ("us.anthropic.claude,x", "us-east-1", "small letters, digits"),
+            ("", "us-east-1", "small letters, digits"),
+            ("arn:aws:bedrock:eu-west-1:1:application-inference-profile/aB1", "eu-west-1", None),
+            ("arn:aws:bedrock:eu-west-1:1:inference-profile/*", "eu-west-1", "no such characters"),
+        ):
+            with self.subTest(model=model, region=region):
+                found = models.problems([model], region)
+                self.assertEqual(len(found), 0 if words is None else 1)
+                self.assertIn(words or "", "".join(found))
+
+
 class Templates(unittest.TestCase):
     """What the tool takes from the templates without a YAML parser."""
 

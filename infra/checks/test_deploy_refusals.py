@@ -24,8 +24,8 @@ class Refusals(deploying.OnASmallAccount):
         )
         account = self.account(refused={"bedrock get-inference-profile": [words]})
         self.assertIn(
-            "no profile 'us.anthropic.claude-x' in eu-central-1",
-            self.done(account.deploy("--yes", "--model", "us.anthropic.claude-x"), 64),
+            "no profile 'eu.anthropic.claude-x' in eu-central-1",
+            self.done(account.deploy("--yes", "--model", "eu.anthropic.claude-x"), 64),
         )
         self.assertEqual(account.changes(), [])
 
@@ -74,6 +74,16 @@ class Refusals(deploying.OnASmallAccount):
                     self.assertIn(words or "", said)
                     self.assertTrue(words is None or f"'{value.partition('=')[2] or value}'" in said, value)
                 self.assertEqual(account.changes(), [])
+
+    def test_model_ids_that_cannot_be_are_refused_all_at_once_also_where_nobody_can_be_asked(self):
+        wrong = ("us.anthropic.claude-x", "eu.anthropic.Claude", "anthropic.claude x")
+        flags = [word for model in wrong for word in ("--model", model)]
+        for how, state in (("--yes", {}), ("--dry-run", {}), ("--dry-run", {"no_credentials": True})):
+            account = self.account(**state)
+            said = self.done(account.deploy(how, *flags), 64)
+            for model in wrong:
+                self.assertIn(f"--model '{model}'", said)
+            self.assertEqual(account.changes(), [])
 
     def test_what_is_no_region_is_refused_and_nobody_is_asked(self):
         for region in ("frankfurt", "us-east1", "us-east-1a", "US-EAST-1", "us-east-1.example.com/"):

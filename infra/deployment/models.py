@@ -6,6 +6,7 @@ A global profile has its model in the Region of the call and one without any Reg
 https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
 """
 
+import re
 from dataclasses import dataclass, field
 
 from .commands import CommandFailed, Stop, say, warn
@@ -14,6 +15,20 @@ from .commands import CommandFailed, Stop, say, warn
 OFFLINE = "precedents"
 # What stands before a vendor in a profile's id (src/catalog/geography.rs has the same list).
 GEOGRAPHIES = ("us", "us-gov", "eu", "apac", "au", "jp", "in", "ca", "global")
+
+# The geographies of Regions, by a whole name or its beginning; the first that fits (the same list).
+PLACES = (
+    (("ap-northeast-1", "ap-northeast-3"), ("jp", "apac")),
+    (("ap-southeast-2", "ap-southeast-4"), ("au", "apac")),
+    (("ap-south-1", "ap-south-2"), ("in", "apac")),
+    (("ap-",), ("apac",)),
+    (("us-gov-",), ("us-gov",)),
+    (("us-",), ("us",)),
+    (("eu-",), ("eu",)),
+    (("ca-",), ("ca",)),
+)
+# Geographies that a Region's neighbours have, and that AWS may offer there, too: only Bedrock can say.
+NEIGHBOURS = {"ap-": ("apac", "au", "in", "jp"), "ca-": ("ca", "us")}
 
 
 @dataclass
@@ -34,6 +49,37 @@ def partition(region):
     if region.startswith("us-gov-"):
         return "aws-us-gov"
     return "aws-cn" if region.startswith("cn-") else "aws"
+
+
+def problems(models, region):
+    """What is wrong with model ids for a Region, as far as nobody has to be asked."""
+    found = []
+    for model in models:
+        if model.startswith("arn:"):
+            if not re.fullmatch(r"[A-Za-z0-9:/._-]+", model):
+                found.append(f"--model '{model}': an ARN has no such characters")
+        elif not re.fullmatch(r"[a-z0-9.:-]+", model):
+            found.append(f"--model '{model}': ids have small letters, digits, dots, colons and dashes only")
+        elif wanted := elsewhere(model, region):
+            found.append(f"--model '{model}': a profile of another geography; {region} has {wanted}")
+    return found
+
+
+def elsewhere(model, region):
+    """The prefixes of profiles that a Region may have where the model's is none of them, else None.
+
+    Where this version knows no geography (sa-, me-, ...), only Bedrock can say: UAE, for one, is among those of APAC
+    (https://docs.aws.amazon.com/cdk/api/v2/python/aws_cdk.aws_bedrock_alpha/CrossRegionInferenceProfileRegion.html).
+    """
+    prefix, _, base = model.partition(".")
+    places = next((geographies for names, geographies in PLACES if region.startswith(names)), ())
+    if not places or prefix not in GEOGRAPHIES or "." not in base:
+        return None
+    # What is called global answers in Regions of one partition.
+    everywhere = ("global",) if partition(region) == "aws" else ()
+    near = next((more for start, more in NEIGHBOURS.items() if region.startswith(start)), ())
+    possible = dict.fromkeys((*places, *near, *everywhere))
+    return None if prefix in possible else ", ".join(f"{one}." for one in possible)
 
 
 def by_rule(model, region, account):

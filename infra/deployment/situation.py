@@ -10,6 +10,7 @@ from imaging import building
 from . import options as given
 from .commands import CommandFailed, Commands, Stop
 from .models import partition
+from .models import problems as model_problems
 from .stacks import Stacks, hindrance, is_under_way
 
 # Stands for the account in a dry run without credentials.
@@ -25,7 +26,7 @@ class Situation:
     commands: Commands
     stacks: Stacks
     account: str
-    caller: str
+    caller: str | None
     tool: str | None
     storage: dict | None
     fleet: dict | None
@@ -71,6 +72,8 @@ def look(options, poll_s):
         wrong.append(f"'{commands.region}' is no Region: one like us-east-1 is expected")
         # Nobody can be asked there.
         version = None
+    else:
+        wrong += model_problems(options.model, commands.region)
     tool = building.builder(lambda name: not builder_problem(commands, name))
     if not (options.image or options.delete or options.storage_only or options.wait):
         if tool is None:

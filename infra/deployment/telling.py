@@ -75,6 +75,15 @@ def farewell(options, found, storage, fleet):
         say(f"          {annexa} submit examples/maude_sample.csv --model precedents --again --wait")
 
 
+def unchecked(options):
+    """The end of a dry run that could ask nobody."""
+    parts = ["credentials", "whether the stacks are there and what they are set to", "what an earlier fleet has kept"]
+    if options.model:
+        parts.append(f"whether {', '.join(options.model)} is there and answers")
+    say()
+    say(f"not checked: {'; '.join(parts)}: AWS could not be asked")
+
+
 def announce_deletion(options, found):
     """Says what --delete takes away, and what not."""
     commands = found.commands
