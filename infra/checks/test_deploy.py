@@ -228,6 +228,21 @@ class Deployments(deploying.OnASmallAccount):
         for state in ({}, running()):
             self.assertNotIn("not checked", self.done(self.account(**state).deploy("--dry-run", "--model", MODEL)))
 
+    def test_storage_alone_ends_with_its_buckets_and_what_comes_next(self):
+        account = self.account()
+        own = ("--param", "InputDays=30", "--param", "InboxPrefix=inbox/")
+        said = self.done(account.deploy("--storage-only", "--yes", "--name", "other", *own))
+        for words in (
+            "inbox     s3://other-inbox-123456789012-eu-central-1/inbox/",
+            "results   s3://other-results-123456789012-eu-central-1",
+            "next      infra/deploy --name other --model ID",
+        ):
+            self.assertIn(words, said)
+        self.assertEqual(
+            account.changes(), ["aws cloudformation create-change-set", "aws cloudformation execute-change-set"]
+        )
+        self.assertIn("the fleet is there", self.done(self.account(**running()).deploy("--storage-only", "--yes")))
+
     def test_where_docker_has_no_engine_another_builder_is_used(self):
         account = self.account(programs=("aws", "docker", "podman", "git"), no_daemon=True)
         self.done(account.deploy("--yes", "--model", MODEL))

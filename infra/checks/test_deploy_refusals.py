@@ -85,6 +85,29 @@ class Refusals(deploying.OnASmallAccount):
                 self.assertIn(f"--model '{model}'", said)
             self.assertEqual(account.changes(), [])
 
+    def test_what_is_the_fleets_is_refused_where_storage_alone_is_deployed(self):
+        flags = (
+            ("--model", MODEL),
+            ("--tokens-per-minute", "1"),
+            ("--requests-per-minute", "1"),
+            ("--network", "existing"),
+            ("--vpc-id", "vpc-1"),
+            ("--subnet-ids", "subnet-1"),
+            ("--security-group-ids", "sg-1"),
+            ("--platform", "linux/arm64"),
+            ("--image", deploying.IMAGE),
+            ("--alarm-email", "a@example.com"),
+            ("--param", "WorkerCpu=1024"),
+            ("--param", "SpendLimitUsdPerHour=5"),
+        )
+        for how in ("--yes", "--dry-run"):
+            account = self.account()
+            said = self.done(account.deploy(how, "--storage-only", *(word for pair in flags for word in pair)), 64)
+            for flag, value in flags:
+                word = f"--param {value.partition('=')[0]}" if flag == "--param" else flag
+                self.assertIn(f"--storage-only: without {word}: that is the fleet's", said)
+            self.assertEqual(account.changes(), [])
+
     def test_what_is_no_region_is_refused_and_nobody_is_asked(self):
         for region in ("frankfurt", "us-east1", "us-east-1a", "US-EAST-1", "us-east-1.example.com/"):
             for how in ("--yes", "--dry-run"):

@@ -140,6 +140,8 @@ def problems(options):
         ]
     if options.wait and (options.delete or options.model or options.image or options.param or options.storage_only):
         found.append("--wait: only with --name, --region and --profile")
+    if options.storage_only:
+        found += [f"--storage-only: without {word}: that is the fleet's" for word in words_of_the_fleet(options)]
     if options.keep_storage and not options.delete:
         found.append("--keep-storage: only with --delete")
     if options.delete:
@@ -159,6 +161,26 @@ def names_in(file):
     """The parameters of a template; none where it is missing."""
     path = template_path(file)
     return parameter_names(path.read_text()) if path.is_file() else []
+
+
+def words_of_the_fleet(options):
+    """What of the command line says something about the services, their image or their network alone."""
+    flags = {
+        "--model": options.model,
+        "--tokens-per-minute": options.tokens_per_minute,
+        "--requests-per-minute": options.requests_per_minute,
+        "--network": options.network,
+        "--vpc-id": options.vpc_id,
+        "--subnet-ids": options.subnet_ids,
+        "--security-group-ids": options.security_group_ids,
+        "--platform": options.platform,
+        "--image": options.image,
+        "--alarm-email": options.alarm_email,
+    }
+    storage, fleet = (names_in(file) for file in ("storage", "fleet"))
+    keys = [given.partition("=")[0] for given in options.param]
+    of_fleet = [f"--param {key}" for key in keys if key in fleet and key not in storage and key not in OWN]
+    return [flag for flag, value in flags.items() if value] + of_fleet
 
 
 def wrong_values(options):

@@ -75,6 +75,23 @@ def farewell(options, found, storage, fleet):
         say(f"          {annexa} submit examples/maude_sample.csv --model precedents --again --wait")
 
 
+def storage_is_there(options, found, storage):
+    """What --storage-only made, and what comes next. `storage`: outputs of the stack."""
+    again = [
+        f"{flag} {value}"
+        for flag, value in (("--name", options.name), ("--region", options.region), ("--profile", options.profile))
+        if value and (flag, value) != ("--name", "annexa")
+    ]
+    say()
+    say(f"inbox     s3://{storage['InboxBucket']}/{storage['InboxPrefix']}")
+    say(f"results   s3://{storage['OutputBucket']}")
+    if found.fleet:
+        say("next      the fleet is there and was left as it is")
+    else:
+        say(f"next      {' '.join(['infra/deploy', *again, '--model ID'])}: the services; `annexa models` lists ids")
+        say(f"          until then what is dropped waits, {DROPPED_DAYS} days at most")
+
+
 def unchecked(options):
     """The end of a dry run that could ask nobody."""
     parts = ["credentials", "whether the stacks are there and what they are set to", "what an earlier fleet has kept"]
