@@ -217,12 +217,24 @@ class Deployments(deploying.OnASmallAccount):
 
     def test_a_dry_run_needs_no_credentials(self):
         account = self.account(no_credentials=True)
-        said = self.done(account.deploy("--dry-run", "--model", MODEL))
+        result = account.deploy("--dry-run", "--model", MODEL)
+        said = self.done(result)
+        self.assertIn("the real run will refuse: no AWS credentials that work", said)
         self.assertEqual(account.changes(), [])
         self.assertEqual(len([line for line in shown(said) if "create-change-set" in line]), 2)
-        last = said.splitlines()[-1]
+        last = result.stdout.splitlines()[-1]
         self.assertTrue(last.startswith("not checked: credentials;"), last)
         self.assertIn(f"whether {MODEL} is there", last)
+
+    def test_a_dry_run_shows_what_tools_would_do_that_are_not_here_and_says_which(self):
+        with_all = self.done(self.account(no_credentials=True).deploy("--dry-run", "--model", MODEL))
+        for program in ("aws", "docker"):
+            (Path(self.folder) / program).unlink()
+        said = self.done(self.account(programs=("git",)).deploy("--dry-run", "--model", MODEL))
+        self.assertEqual(shown(said), shown(with_all))
+        self.assertGreater(len(shown(said)), 8)
+        for words in ("the real run will refuse: the AWS CLI is not here", "will refuse: no image builder is here"):
+            self.assertIn(words, said)
 
     def test_a_dry_run_that_could_ask_says_nothing_of_what_was_not_checked(self):
         for state in ({}, running()):

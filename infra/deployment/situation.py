@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from imaging import building
 
 from . import options as given
-from .commands import CommandFailed, Commands, Stop
+from .commands import CommandFailed, Commands, Stop, warn
 from .models import partition
 from .models import problems as model_problems
 from .stacks import Stacks, hindrance, is_under_way
@@ -55,9 +55,12 @@ class Situation:
 def look(options, poll_s):
     """Looks at everything. Raises Stop with all that is wrong; in a dry run what needs credentials is left open."""
     wrong = given.problems(options)
+    # A dry run shows what would be run with tools that are not here, too. A wait has nothing to show.
+    is_shown = options.dry_run and not options.wait
+    lacking = [] if is_shown else wrong
     version = cli_version()
     if version is None:
-        wrong.append(
+        lacking.append(
             "the AWS CLI is not here: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
         )
     elif version < CLI_1:
@@ -77,7 +80,7 @@ def look(options, poll_s):
     tool = building.builder(lambda name: not builder_problem(commands, name))
     if not (options.image or options.delete or options.storage_only or options.wait):
         if tool is None:
-            wrong.append(
+            lacking.append(
                 "no image builder is here: install docker (with buildx), podman or buildah, or name an image by --image"
             )
         elif not options.dry_run and (problem := builder_problem(commands, tool)):
@@ -89,9 +92,7 @@ def look(options, poll_s):
             identity = commands.look("sts", "get-caller-identity")
             account, caller = identity["Account"], identity["Arn"]
         except CommandFailed as failure:
-            # A wait has nothing to show without them.
-            if not options.dry_run or options.wait:
-                wrong.append(f"no AWS credentials that work: {failure.words}")
+            lacking.append(f"no AWS credentials that work: {failure.words}")
     if caller and given.NAME.fullmatch(options.name):
         try:
             storage, fleet = (stacks.describe(f"{options.name}-{part}") for part in ("storage", "fleet"))
@@ -106,6 +107,10 @@ def look(options, poll_s):
         )
     if wrong:
         raise Stop("\n".join(["nothing was done:", *(f"  - {text}" for text in wrong)]), 64)
+    if is_shown:
+        for text in lacking:
+            warn(f"the real run will refuse: {text}")
+        tool = tool or building.BUILDERS[0]
     return Situation(commands, stacks, account, caller, tool, storage, fleet)
 
 
