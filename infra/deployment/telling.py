@@ -95,6 +95,8 @@ def storage_is_there(options, found, storage):
 def unchecked(options):
     """The end of a dry run that could ask nobody."""
     parts = ["credentials", "whether the stacks are there and what they are set to", "what an earlier fleet has kept"]
+    if not (options.delete or options.storage_only):
+        parts.append("whether the account has the roles of ECS and of its scaling")
     if options.model:
         parts.append(f"whether {', '.join(options.model)} is there and answers")
     say()
