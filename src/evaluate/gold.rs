@@ -2,17 +2,19 @@
 
 use csv::ByteRecord;
 
+use super::names;
+
 /// Why a gold file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum GoldError {
     /// A column is not there.
     #[error(
-        "gold file: found no column {wanted} among '{found}', expected id, product_problem_codes and patient_problem_codes (or one of the two): see --id-column"
+        "gold file: found no column {wanted} among {found}, expected id, product_problem_codes and patient_problem_codes (or one of the two): see --id-column"
     )]
     NoColumn {
         /// The column.
         wanted: String,
-        /// The header.
+        /// The header's names, or their number where they look like data.
         found: String,
     },
     /// A record cannot be read.
@@ -56,11 +58,7 @@ impl Gold {
         };
         let missing = |wanted: &str| GoldError::NoColumn {
             wanted: wanted.to_owned(),
-            found: header
-                .iter()
-                .map(String::from_utf8_lossy)
-                .collect::<Vec<_>>()
-                .join(", "),
+            found: names(header.iter().map(String::from_utf8_lossy)),
         };
         let id = find(id_column).ok_or_else(|| missing(&format!("'{id_column}'")))?;
         let codes = [find("product_problem_codes"), find("patient_problem_codes")];

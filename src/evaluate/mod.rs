@@ -40,3 +40,13 @@ pub use shares::{Bucket, LabelCounter, LabelShares, SharesError};
 
 /// Others than the primary code count as predicted from this confidence on, unless another threshold is given.
 pub const DEFAULT_THRESHOLD: f64 = 0.3;
+
+/// The names of a header, for an error about it. A first line of data may be report text: then its number of values (I10).
+fn names<S: AsRef<str>>(header: impl Iterator<Item = S>) -> String {
+    let cells: Vec<S> = header.collect();
+    if !crate::records::look_like_names(&cells) {
+        return format!("{} values that look like data", cells.len());
+    }
+    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+    format!("'{}'", cells.join(", "))
+}

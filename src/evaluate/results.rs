@@ -1,6 +1,7 @@
 //! The columns of a results file that an evaluation needs, and one row's answer.
 
 use super::evaluator::Prediction;
+use super::names;
 use crate::core::outcome::Outcome;
 use crate::core::problem::Problem;
 use csv::StringRecord;
@@ -11,12 +12,12 @@ use serde::Deserialize;
 pub enum ResultsError {
     /// A column is not there.
     #[error(
-        "results file: found no column {wanted} among '{found}', expected a results.csv with id and product_problem_code or patient_problem_code: see --id-column"
+        "results file: found no column {wanted} among {found}, expected a results.csv with id and product_problem_code or patient_problem_code: see --id-column"
     )]
     NoColumn {
         /// The column.
         wanted: String,
-        /// The header.
+        /// The header's names, or their number where they look like data.
         found: String,
     },
     /// A field does not hold what it should.
@@ -77,7 +78,7 @@ impl ResultColumns {
         let ours = |name: &str| plain(&format!("annexa_{name}")).or_else(|| plain(name));
         let missing = |wanted: String| ResultsError::NoColumn {
             wanted,
-            found: header.iter().collect::<Vec<_>>().join(", "),
+            found: names(header.iter()),
         };
         let problems = Problem::ALL.map(|problem| {
             let prefix = problem.column_prefix();

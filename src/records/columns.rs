@@ -6,10 +6,37 @@ use super::dialect::delimiter_name;
 use super::error::InputError;
 use super::header::InputOptions;
 
-/// A column name longer than this is taken for data and never shown.
-const LONGEST_NAME_CHARS: usize = 64;
+/// A column name longer than this is taken for data.
+const LONGEST_NAME_CHARS: usize = 40;
+/// More words than this are taken for data.
+const MOST_NAME_WORDS: usize = 3;
+/// So many digits in a row are taken for data.
+const NUMBER_DIGITS: usize = 3;
 /// How many column names an error shows.
 const SHOWN_NAMES: usize = 30;
+/// A name shorter than this has to be met to the letter: near two or three letters there is any word.
+const LEAST_LIKE_CHARS: usize = 5;
+/// Names that are less alike than this are not offered as meant.
+const MIN_LIKENESS: f64 = 0.75;
+
+/// Whether all cells of a first line look like column names. If one does not, the line may be report text, and none of its
+/// cells may be shown (I10). Short data looks like names, too: show a cell only where it helps.
+pub fn look_like_names<S: AsRef<str>>(cells: &[S]) -> bool {
+    cells.iter().all(|cell| is_like_a_name(cell.as_ref()))
+}
+
+/// Not long, not a sentence, not a number, without control characters. An empty cell shows nothing and passes.
+fn is_like_a_name(cell: &str) -> bool {
+    let digits = cell.split(|c: char| !c.is_numeric());
+    cell.chars().count() <= LONGEST_NAME_CHARS
+        && cell.split_whitespace().count() <= MOST_NAME_WORDS
+        && !cell.contains(['.', '?', '!', ';', ':'])
+        && !cell.chars().any(char::is_control)
+        && !digits
+            .into_iter()
+            .any(|run| run.chars().count() >= NUMBER_DIGITS)
+        && cell.trim().parse::<f64>().is_err()
+}
 
 /// The places of the id and the text column.
 pub(crate) fn find_columns(
@@ -35,17 +62,23 @@ pub(crate) fn find_columns(
             "--id-column and --text-column",
         ),
     };
-    let looks_like_data = columns.iter().any(|c| is_no_name(c));
-    let hint = if looks_like_data {
+    let are_names = look_like_names(columns);
+    let hint = if !are_names {
         "the first line looks like data, so the file may have no header line: add one; "
     } else if columns.len() == 1 && columns[0].contains('|') {
         "the line has '|' signs, and the delimiters that are read are comma, semicolon and tab: convert the file; "
+    } else if id.is_none() && text.is_none() {
+        "the file may have no header line: if so, add one; "
     } else {
         ""
     };
+    let wanted: Vec<&str> = [(id, opts.id_name()), (text, opts.text_name())]
+        .into_iter()
+        .filter_map(|(found, name)| found.is_none().then_some(name))
+        .collect();
     Err(InputError::ColumnMissing {
         missing,
-        found: shown(columns, looks_like_data),
+        found: found(columns, are_names, &wanted),
         delimiter: delimiter_name(delimiter),
         hint,
         option,
@@ -70,11 +103,7 @@ fn find_column(
         [one] => Ok(Some(*one)),
         several => Err(InputError::ColumnAmbiguous {
             wanted: wanted.to_owned(),
-            candidates: several
-                .iter()
-                .map(|&i| format!("'{}' ({})", columns[i], i + 1))
-                .collect::<Vec<_>>()
-                .join(", "),
+            candidates: places(columns, several),
             option,
         }),
     }
@@ -82,6 +111,7 @@ fn find_column(
 
 /// Refuses names that occur more than once.
 pub(crate) fn refuse_duplicates(columns: &[String]) -> Result<(), InputError> {
+    let are_names = look_like_names(columns);
     let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (i, name) in columns.iter().enumerate() {
         places.entry(name).or_default().push((i + 1).to_string());
@@ -91,12 +121,12 @@ pub(crate) fn refuse_duplicates(columns: &[String]) -> Result<(), InputError> {
         .filter(|(_, at)| at.len() > 1)
         .take(SHOWN_NAMES)
         .map(|(name, at)| {
-            let what = if name.is_empty() {
-                "an empty name".to_owned()
-            } else {
-                format!("'{}'", clipped(name))
-            };
-            format!("{what} (columns {})", at.join(", "))
+            let at = at.join(", ");
+            match (name.is_empty(), are_names) {
+                (true, _) => format!("an empty name (columns {at})"),
+                (false, true) => format!("'{name}' (columns {at})"),
+                (false, false) => format!("columns {at}"),
+            }
         })
         .collect();
     if names.is_empty() {
@@ -107,41 +137,48 @@ pub(crate) fn refuse_duplicates(columns: &[String]) -> Result<(), InputError> {
     })
 }
 
-/// A value that is no plausible column name: long, with control characters, or a number.
-fn is_no_name(value: &str) -> bool {
-    value.chars().count() > LONGEST_NAME_CHARS
-        || value.chars().any(char::is_control)
-        || value.trim().parse::<f64>().is_ok()
-}
-
-/// The column names to show. A first line of data may be report text, so nothing of it is shown.
-fn shown(columns: &[String], looks_like_data: bool) -> String {
-    if looks_like_data {
-        return format!("{} values", columns.len());
+/// What a header has where something is `wanted` that it lacks: the number of its columns, and those that come near. Where
+/// none does, the names say nothing to who knows the file, and may be the data of a file without a header.
+fn found(columns: &[String], are_names: bool, wanted: &[&str]) -> String {
+    let count = columns.len();
+    if !are_names {
+        return format!("{count} value{}", plural(count));
     }
-    let names: Vec<String> = columns
-        .iter()
+    let near: Vec<usize> = (0..count)
+        .filter(|&i| wanted.iter().any(|name| is_near(&columns[i], name)))
         .take(SHOWN_NAMES)
-        .map(|c| format!("'{c}'"))
         .collect();
-    let more = columns.len().saturating_sub(SHOWN_NAMES);
-    let rest = if more > 0 {
-        format!(" and {more} more")
+    let near = if near.is_empty() {
+        "none with a name like it".to_string()
     } else {
-        String::new()
+        format!("near to it {}", places(columns, &near))
     };
-    let plural = if columns.len() == 1 { "" } else { "s" };
-    format!(
-        "{} column{plural}: {}{rest}",
-        columns.len(),
-        names.join(", ")
-    )
+    format!("{count} column{}, {near}", plural(count))
 }
 
-fn clipped(name: &str) -> String {
-    if is_no_name(name) {
-        format!("(a value of {} characters)", name.chars().count())
-    } else {
-        name.to_owned()
-    }
+/// Whether a name may be meant: the same but for case and signs, or a longer one that is nearly the same.
+fn is_near(name: &str, wanted: &str) -> bool {
+    let letters = |text: &str| -> String {
+        let kept = text.chars().filter(|c| c.is_alphanumeric());
+        kept.flat_map(char::to_lowercase).collect()
+    };
+    let (name, wanted) = (letters(name), letters(wanted));
+    !wanted.is_empty()
+        && (name == wanted
+            || wanted.chars().count() >= LEAST_LIKE_CHARS
+                && strsim::normalized_damerau_levenshtein(&name, &wanted) >= MIN_LIKENESS)
+}
+
+/// Columns by name and place, or by place alone where the names may be data.
+fn places(columns: &[String], at: &[usize]) -> String {
+    let are_names = look_like_names(columns);
+    let one = |&i: &usize| match are_names {
+        true => format!("'{}' ({})", columns[i], i + 1),
+        false => format!("column {}", i + 1),
+    };
+    at.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }

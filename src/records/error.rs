@@ -2,6 +2,24 @@
 
 use std::io;
 
+/// Where a file that was dropped into the inbox has what a flag says elsewhere.
+const SIDECAR: &str = "the sidecar NAME.csv.json of a dropped file (put there before the CSV)";
+
+/// How columns are named, as text for an error; `option`: the flags, as in `--id-column and --text-column`.
+fn named_by(option: &str) -> String {
+    let what = match option.contains(" and ") {
+        true => "the columns",
+        false => "the column",
+    };
+    format!("name {what}: {}", both_ways(option))
+}
+
+/// A setting on the command line and in a fleet's inbox.
+fn both_ways(option: &str) -> String {
+    let fields = option.replace("--", "").replace('-', "_");
+    format!("{option} on the command line, {fields} in {SIDECAR}")
+}
+
 /// A refused input. The whole file is meant: a bad row never refuses a file (it becomes a [`RowFault`](super::RowFault)).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
@@ -27,7 +45,7 @@ pub enum InputError {
     },
     /// The header is not valid UTF-8.
     #[error(
-        "the header (byte {byte}) is not UTF-8: expected UTF-8 text; if the file is in another encoding, name it, as in --encoding windows-1252"
+        "the header (byte {byte}) is not UTF-8: expected UTF-8 text; if the file is in another encoding, name it, as in --encoding windows-1252 on the command line, or \"encoding\": \"windows-1252\" in {SIDECAR}"
     )]
     HeaderNotUtf8 {
         /// The first byte that is not UTF-8.
@@ -43,12 +61,13 @@ pub enum InputError {
     },
     /// The id or the text column is not there.
     #[error(
-        "the header has no {missing}: found {found} ({delimiter} as delimiter), expected a header line with an id and a text column; {hint}name the column with {option}, or rename it"
+        "the header has no {missing}: found {found} ({delimiter} as delimiter), expected a header line with an id and a text column; {hint}{}, or rename it",
+        named_by(option)
     )]
     ColumnMissing {
         /// Which columns are missing, by role and name.
         missing: String,
-        /// The columns that are there.
+        /// How many columns there are, and which of them come near.
         found: String,
         /// The delimiter that was taken.
         delimiter: &'static str,
@@ -59,7 +78,8 @@ pub enum InputError {
     },
     /// Several columns differ from the wanted name in case alone.
     #[error(
-        "the column '{wanted}' is not there as such: found several that come near it, {candidates}, expected one; name it exactly with {option}"
+        "the column '{wanted}' is not there as such: found several that come near it, {candidates}, expected one; name it exactly: {}",
+        both_ways(option)
     )]
     ColumnAmbiguous {
         /// The name that is looked for.
@@ -71,7 +91,8 @@ pub enum InputError {
     },
     /// One column for id and text.
     #[error(
-        "the id column and the text column are the same, '{column}': expected two; name them with --id-column and --text-column"
+        "the id column and the text column are the same, '{column}': expected two; {}",
+        named_by("--id-column and --text-column")
     )]
     SameColumn {
         /// Its name.
@@ -144,7 +165,7 @@ pub enum InputError {
     },
     /// An encoding label that is not known.
     #[error(
-        "the encoding '{label}' is not known: expected a label of the WHATWG Encoding Standard, such as utf-8, windows-1252, iso-8859-15 or shift_jis; correct --encoding"
+        "the encoding '{label}' is not known: expected a label of the WHATWG Encoding Standard, such as utf-8, windows-1252, iso-8859-15 or shift_jis; correct it (--encoding on the command line, encoding in {SIDECAR})"
     )]
     EncodingUnknown {
         /// What was given.
@@ -152,7 +173,7 @@ pub enum InputError {
     },
     /// The encoding that was named contradicts the file's byte order mark.
     #[error(
-        "the input starts with the byte order mark of UTF-8, but --encoding says {encoding}: leave --encoding out"
+        "the input starts with the byte order mark of UTF-8, but {encoding} is named as its encoding: name none (--encoding on the command line, encoding in {SIDECAR})"
     )]
     EncodingContradicted {
         /// What was given.

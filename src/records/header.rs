@@ -118,7 +118,7 @@ pub fn layout(head: &[u8], at_end: bool, opts: &InputOptions) -> Result<Layout, 
     refuse_duplicates(&header.columns)?;
     if id_index == text_index {
         return Err(InputError::SameColumn {
-            column: header.columns[id_index].clone(),
+            column: opts.id_name().to_owned(),
         });
     }
     let terminator = Terminator::at(&head[header.end..]);

@@ -25,6 +25,7 @@ mod sniff;
 mod stream;
 mod transcode;
 
+pub use columns::look_like_names;
 pub use dialect::Terminator;
 pub use error::InputError;
 pub use header::{

@@ -3,6 +3,7 @@
 use super::fault::{Faults, quoted};
 use super::fold;
 use super::link::Row;
+use crate::records::look_like_names;
 use csv::ByteRecord;
 
 /// The columns that are read; others are left alone.
@@ -58,14 +59,32 @@ impl Header {
                 .iter()
                 .position(|n| n == name && !name.is_empty())
             {
-                let found = format!("it twice, as columns {} and {}", first + 1, at + 1);
-                faults.push(line, Some(name), found, "each column name once");
+                let places = format!("as columns {} and {}", first + 1, at + 1);
+                // A name of another column may be data, in a file without a header, and is not shown.
+                match COLUMNS.iter().find(|(_, known)| known == name) {
+                    Some((_, known)) => faults.push(
+                        line,
+                        Some(known),
+                        format!("it twice, {places}"),
+                        "each column name once",
+                    ),
+                    None => faults.push(
+                        line,
+                        None,
+                        format!("a column name twice, {places}"),
+                        "each column name once",
+                    ),
+                }
             }
         }
         let at = COLUMNS.map(|(_, name)| names.iter().position(|n| n == name));
         for (column, name) in &COLUMNS[..2] {
             if at[*column as usize].is_none() {
-                let found = format!("no such column among {}", quoted(&names.join(", ")));
+                let among = match look_like_names(&names) {
+                    true => quoted(&names.join(", ")),
+                    false => format!("{} values that look like data", names.len()),
+                };
+                let found = format!("no such column among {among}");
                 faults.push(
                     line,
                     Some(name),

@@ -68,6 +68,20 @@ fn a_missing_column_is_named_with_what_was_there() {
 }
 
 #[test]
+fn i10_a_first_line_that_looks_like_data_is_not_quoted() {
+    let said = faults("7001,John Doe fell and died,John Doe fell and died\nA01,x,y\n").join("\n");
+    assert!(
+        said.contains("among 3 values that look like data")
+            && said.contains("a column name twice, as columns 2 and 3"),
+        "{said}"
+    );
+    assert!(
+        !said.to_lowercase().contains("doe") && !said.contains("7001"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_duplicate_column_is_named_with_both_places() {
     assert_eq!(
         faults("code,term,Term\nA01,x,y\n"),

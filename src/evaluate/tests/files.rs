@@ -48,6 +48,21 @@ fn a_gold_file_without_its_columns_says_what_it_has() {
 }
 
 #[test]
+fn i10_a_first_line_that_looks_like_data_is_not_quoted() {
+    let prose = "7001,John Doe fell and died in surgery\n";
+    let gold = Gold::read(prose.as_bytes(), "id").unwrap_err().to_string();
+    let header = StringRecord::from(vec!["7001", "John Doe fell and died in surgery"]);
+    let results = ResultColumns::find(&header, "id").unwrap_err().to_string();
+    for said in [gold, results] {
+        assert!(
+            said.contains("among 2 values that look like data"),
+            "{said}"
+        );
+        assert!(!said.contains("Doe") && !said.contains("7001"), "{said}");
+    }
+}
+
+#[test]
 fn rows_are_joined_by_id_in_any_order_and_once() {
     let gold = gold("id,product_problem_codes\na,A24\nb,A25\n");
     let mut join = Join::new(&gold, None);

@@ -128,13 +128,13 @@ fn what_is_no_csv_of_reports_is_refused_with_what_was_found() {
         "in.csv",
         b"key,mdr_text\n1,a\n",
         &[],
-        &["no id column 'id'", "'key'"],
+        &["no id column 'id'", "2 columns", "--id-column"],
     );
     refused(
         "in.csv",
         b"id,story\n1,a\n",
         &[],
-        &["no text column 'mdr_text'", "'story'", "--text-column"],
+        &["no text column 'mdr_text'", "2 columns", "--text-column"],
     );
     refused(
         "in.csv",

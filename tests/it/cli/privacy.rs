@@ -111,20 +111,25 @@ fn i10_no_report_text_in_queues_and_ledger_while_work_is_in_hand() {
 
 #[test]
 fn i10_refusals_do_not_repeat_the_reports() {
-    let place = Place::new();
-    place.write(
-        "in.csv",
+    for input in [
         format!("1,{MARKER} THE PATIENT DIED,x\n2,{MARKER},y\n"),
-    );
-    for args in [
-        &["run", "in.csv"][..],
-        &["split", "in.csv", "--dry-run"],
-        &["split", "in.csv", "--dry-run", "--json"],
+        format!("{MARKER}\n{MARKER}\n"),
+        format!("{MARKER} Doe,died\n"),
+        format!("MDR-1001,{MARKER} John Doe died after the catheter broke\n"),
+        format!("The catheter broke, {MARKER} fell, {MARKER} died\n"),
     ] {
-        let ran = place.annexa(args);
-        assert_eq!(ran.code, 64);
-        assert_without("stderr", &ran.err);
-        assert_without("stdout", &ran.out);
+        let place = Place::new();
+        place.write("in.csv", &input);
+        for args in [
+            &["run", "in.csv"][..],
+            &["split", "in.csv", "--dry-run"],
+            &["split", "in.csv", "--dry-run", "--json"],
+        ] {
+            let ran = place.annexa_with(&[("ANNEXA_LOG", "trace")], args);
+            assert_eq!(ran.code, 64, "{input}");
+            assert_without("stderr", &ran.err);
+            assert_without("stdout", &ran.out);
+        }
     }
 }
 

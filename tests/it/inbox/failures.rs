@@ -70,6 +70,61 @@ async fn a_file_that_is_no_csv_of_reports_is_a_failed_job() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i10_the_reason_of_a_file_without_a_header_shows_nothing_of_it_and_says_what_a_sidecar_says()
+ {
+    let many = format!("{}Jane\n", "catheter,".repeat(40));
+    for content in [
+        "Jane Doe\nfell\n",
+        "MDR-1001,Jane Doe died after the catheter broke\n",
+        "Jane Doe,died\n",
+        "The catheter broke, Jane fell, Jane died\n",
+        "Jane,Jane\n",
+        &many,
+    ] {
+        let world = World::new(false);
+        let version = world.put("inbox/a.csv", content).await;
+        world.send(created("inbox/a.csv", &version, "01")).await;
+        world.all().await;
+        let reason = world.failure().await;
+        for part in [
+            "no id column 'id' and no text column 'mdr_text'",
+            "id_column and text_column in the sidecar NAME.csv.json",
+        ] {
+            assert!(reason.contains(part), "'{part}' is not said: {reason}");
+        }
+        let job = format!("{:?}", world.job().await);
+        for word in ["Jane", "Doe", "catheter", "died"] {
+            assert!(!job.contains(word), "{word} of {content:?}: {job}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i10_reports_named_as_terms_are_not_shown() {
+    for content in [
+        "7001,JANE DOE,x\n7002,y,z\n",
+        "JANE DOE,JANE DOE,term\n",
+        "JANE DOE fell and died in surgery\n",
+    ] {
+        let world = World::new(false);
+        world.put("data/a.csv", csv("a", 2)).await;
+        world.put("terms.csv", content).await;
+        let spec = json!({"input_bucket": REPORTS, "input_key": "data/a.csv", "imdrf_bucket": REPORTS, "imdrf_key": "terms.csv"});
+        world.send(spec.to_string()).await;
+        world.all().await;
+        let reason = world.failure().await.to_lowercase();
+        assert!(
+            reason.contains("terms.csv cannot be used (line 1"),
+            "{reason}"
+        );
+        assert!(
+            !reason.contains("jane") && !reason.contains("7001"),
+            "{reason}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_that_is_wrong_with_a_spec_stands_in_the_reason() {
     let (_, reason) = spec_with(json!({
         "batchsize": 3, "problem_type": "device", "model_id": "anthropic.claude-3-5-sonnet-20240620-v1:0",

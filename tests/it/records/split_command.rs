@@ -89,7 +89,7 @@ fn a_dry_run_of_a_refused_input_exits_64_and_says_why() {
     let (code, text) = split(b"report,narrative\n1,a\n", false);
     assert_eq!(code, 64);
     assert!(
-        text.contains("refused") && text.contains("'report', 'narrative'"),
+        text.contains("refused") && text.contains("found 2 columns, none with a name like it"),
         "{text}"
     );
     let (code, text) = split(b"%PDF-1.4", true);
