@@ -3,5 +3,6 @@
 mod configuration;
 mod names;
 mod place;
+mod privacy;
 mod stops;
 mod whole;

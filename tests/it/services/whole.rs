@@ -15,11 +15,16 @@ const ROWS: usize = 60;
 
 /// Puts reports into the inbox, with the event that S3 sends of it.
 async fn drop_reports(place: &Place, key: &str) {
+    drop_csv(place, key, sample(ROWS)).await;
+}
+
+/// The same of any text.
+pub async fn drop_csv(place: &Place, key: &str, csv: String) {
     let put = Emulator::shared().s3().put_object();
     let put = put
         .bucket(&place.bucket)
         .key(key)
-        .body(sample(ROWS).into_bytes().into());
+        .body(csv.into_bytes().into());
     let version = put.send().await.unwrap().version_id;
     let event = json!({ "Records": [{
         "eventVersion": "2.1",
