@@ -52,13 +52,16 @@ pub(super) fn looks_like_region(region: &str) -> bool {
     }
 }
 
-/// What the SDK will use: the service's own variable first, then the one for all services, then the profile.
+/// What calls of Bedrock go to: the service's own variable first, then the one for all services, then the profile. An empty
+/// variable counts as none.
 pub(super) fn find_endpoint(sdk: &SdkConfig) -> Option<(String, String)> {
     let is_ignored = std::env::var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
         .is_ok_and(|value| value.eq_ignore_ascii_case("true"));
     if !is_ignored {
         for name in ENDPOINT_VARIABLES {
-            if let Ok(url) = std::env::var(name) {
+            if let Ok(url) = std::env::var(name)
+                && !url.is_empty()
+            {
                 return Some((url, name.to_string()));
             }
         }

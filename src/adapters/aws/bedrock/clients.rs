@@ -121,6 +121,15 @@ fn client(aws: &AwsConfig, setup: &BedrockSetup) -> Client {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         .stalled_stream_protection(stalled);
+    // The SDK takes an empty variable of the service for an address (`From<&SdkConfig>` in its config.rs).
+    let config = match std::env::var_os("AWS_ENDPOINT_URL_BEDROCK_RUNTIME") {
+        Some(url) if url.is_empty() => {
+            let mut config = config;
+            config.set_endpoint_url(aws.endpoint_override().map(|(url, _)| url.to_string()));
+            config
+        }
+        _ => config,
+    };
     let config = match aws.bearer() {
         BearerToken::Used => config,
         // An empty key in the environment counts for the SDK, too.
