@@ -1,5 +1,7 @@
 //! What stacks say against what is set.
 
+use clap::Args;
+
 use super::*;
 
 const QUEUES: [(&str, &str); 3] = [
@@ -158,4 +160,28 @@ fn the_outputs_that_are_read_are_outputs_of_the_templates() {
         assert!(is_there(fleet, filled.output), "{}", filled.output);
     }
     assert!(!is_there(storage, FLEET[0].output), "that is fleet.yaml's");
+}
+
+#[test]
+fn the_documentation_names_what_is_printed_and_no_service_reads() {
+    let page = include_str!("../../../docs/CONFIGURATION.md");
+    let (_, table) = page.split_once("| printed by `config` alone |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let written: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let services = FleetArgs::augment_args(clap::Command::new("fleet"));
+    let is_read = |variable: &str| {
+        services
+            .get_arguments()
+            .any(|arg| arg.get_env().is_some_and(|env| env == variable))
+    };
+    let printed = stacks().environment();
+    let (read, alone): (Vec<&str>, Vec<&str>) = printed
+        .iter()
+        .map(|(variable, _)| *variable)
+        .partition(|variable| is_read(variable));
+    assert_eq!(alone, written);
+    assert!(read.contains(&"ANNEXA_TABLE"), "{read:?}");
 }
