@@ -91,20 +91,27 @@ enum Command {
 impl Command {
     /// Takes the fleet's configuration from the stacks that are named; an exit code: it cannot be had, and that was said.
     fn take_stack(&mut self, stack: Option<&str>, is_flag: bool) -> Option<u8> {
-        let name = stack?;
         let args: &mut FleetArgs = match self {
             Command::Submit(args) => &mut args.fleet,
             Command::Up(args) => args.fleet(),
             Command::Fleet(command) => command.fleet_mut(),
             Command::Config(_) => return None,
             // The variable may stand for other commands; the flag was meant for this one.
-            _ if !is_flag => return None,
+            _ if !is_flag || stack.is_none() => return None,
             _ => {
                 eprintln!(
                     "annexa: --stack is of no use to this command: submit, up, config and the commands about a fleet take it"
                 );
                 return Some(exit::USAGE);
             }
+        };
+        let Some(name) = stack else {
+            if args.names_no_place() {
+                eprintln!(
+                    "annexa: no fleet is named: name it with --stack NAME (ANNEXA_STACK), or set its places one by one"
+                );
+            }
+            return None;
         };
         stack::fill(name, args).err().map(|failure| failure.tell())
     }

@@ -31,6 +31,21 @@ impl FleetArgs {
     }
 }
 
+impl FleetArgs {
+    /// Whether no queue, table or bucket is named: then it is not a variable that is missing but a fleet.
+    pub fn names_no_place(&self) -> bool {
+        [
+            &self.inbox_queue_url,
+            &self.chunk_queue_url,
+            &self.done_queue_url,
+            &self.table,
+            &self.output_bucket,
+        ]
+        .into_iter()
+        .all(|place| given(place).is_none())
+    }
+}
+
 /// What was found wrong so far. Values that are wrong are stood in for, so that the rest can be looked at.
 #[derive(Default)]
 struct Check {

@@ -174,3 +174,28 @@ fn a_stack_is_refused_where_it_would_be_of_no_use_and_its_variable_is_not() {
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("Fracture"), "{out}");
 }
+
+#[test]
+fn where_no_fleet_is_named_the_flag_is_said_beside_the_variables() {
+    let said = "annexa: no fleet is named: name it with --stack NAME (ANNEXA_STACK), or set its places one by one\n";
+    let (code, _, err) = annexa(&[], &["jobs"]);
+    assert_eq!(code, 64);
+    assert!(err.starts_with(said), "{err}");
+    assert!(err.contains("ANNEXA_TABLE (--table) is not set"), "{err}");
+    // Where one place is named, the others are missing and not the fleet.
+    let (code, _, err) = annexa(&[("ANNEXA_TABLE", "annexa")], &["jobs"]);
+    assert_eq!(code, 64);
+    assert!(!err.contains("--stack"), "{err}");
+}
+
+#[test]
+fn an_empty_endpoint_variable_of_bedrock_counts_as_none() {
+    let env = [("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "")];
+    let args = ["doctor", "--model", "us.anthropic.claude-haiku-5-5"];
+    let (_, out, err) = annexa(&env, &args);
+    let said = format!(
+        "reports go to {} and not to AWS (AWS_ENDPOINT_URL)",
+        Emulator::shared().endpoint()
+    );
+    assert!(out.contains(&said), "{out}{err}");
+}
