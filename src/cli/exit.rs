@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use crate::ports::error::{ErrorClass, PortError};
+
 /// Every row has an answer or a stated non-answer.
 pub const OK: u8 = 0;
 /// The job failed.
@@ -28,6 +30,21 @@ pub fn of(result: anyhow::Result<u8>) -> u8 {
     }
 }
 
+/// The exit code for what services said: what somebody has to mend (something that is named is not there or not allowed, no
+/// login) is configuration, the rest may pass.
+pub fn of_trouble(errors: &[PortError]) -> u8 {
+    let is_lasting = |error: &PortError| {
+        matches!(
+            error.class,
+            ErrorClass::PermanentJob | ErrorClass::LaneParked
+        )
+    };
+    match errors.iter().any(is_lasting) {
+        true => USAGE,
+        false => FAILED,
+    }
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |kind| kind == Some(ErrorKind::BrokenPipe);
     error.chain().any(|cause| {
@@ -44,6 +61,16 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_somebody_has_to_mend_is_64_and_what_may_pass_is_1() {
+        let error = |class| PortError::new(class, "said");
+        let passing = error(ErrorClass::Transient);
+        for lasting in [ErrorClass::PermanentJob, ErrorClass::LaneParked] {
+            assert_eq!(of_trouble(&[passing.clone(), error(lasting)]), USAGE);
+        }
+        assert_eq!(of_trouble(&[passing, error(ErrorClass::Bug)]), FAILED);
+    }
 
     #[test]
     fn a_broken_pipe_is_quiet_and_other_errors_are_usage() {

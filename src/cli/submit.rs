@@ -18,7 +18,7 @@ use crate::core::ids::JobId;
 use crate::core::job::{End, JobRecord, Phase};
 use crate::fleet::Fleet;
 use crate::inbox::{Intake, IntakePorts, JobRequest, ResolverSetup, Submitted, Unresolved};
-use crate::ports::error::{ErrorClass, PortError};
+use crate::ports::error::PortError;
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::{Clock, Ledger};
 
@@ -47,13 +47,15 @@ impl From<Unresolved> for Failure {
 
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Failure {
-        let code = match error.class {
-            ErrorClass::PermanentJob => exit::USAGE,
-            _ => exit::FAILED,
-        };
+        vec![error].into()
+    }
+}
+
+impl From<Vec<PortError>> for Failure {
+    fn from(errors: Vec<PortError>) -> Failure {
         Failure {
-            problems: vec![error.what],
-            code,
+            code: exit::of_trouble(&errors),
+            problems: errors.into_iter().map(|error| error.what).collect(),
         }
     }
 }

@@ -54,37 +54,59 @@ pub struct Fleet {
 /// Something that a service needs and does not find.
 #[derive(Debug)]
 pub(crate) struct Trouble {
+    /// The variable that names it; none: no one does.
+    about: Option<String>,
     /// What, where, and what to do.
-    pub(crate) error: PortError,
+    error: PortError,
 }
 
 impl Trouble {
-    fn of(what: &str, error: PortError) -> Trouble {
-        let error = error.context(what);
-        Trouble { error }
+    fn of(variable: &str, error: PortError) -> Trouble {
+        Trouble {
+            about: Some(variable.to_string()),
+            error,
+        }
     }
+
+    /// One that no variable is about.
+    pub(crate) fn general(error: PortError) -> Trouble {
+        Trouble { about: None, error }
+    }
+}
+
+/// The errors of `troubles`, each cause once, with all variables that it is about before it.
+pub(crate) fn by_cause(troubles: Vec<Trouble>) -> Vec<PortError> {
+    let mut causes: Vec<(Vec<String>, PortError)> = Vec::new();
+    for Trouble { about, error } in troubles {
+        match causes
+            .iter_mut()
+            .find(|(_, known)| known.what == error.what)
+        {
+            Some((names, _)) => names.extend(about),
+            None => causes.push((about.into_iter().collect(), error)),
+        }
+    }
+    let named = |(names, error): (Vec<String>, PortError)| match names.is_empty() {
+        true => error,
+        false => error.context(names.join(", ")),
+    };
+    causes.into_iter().map(named).collect()
 }
 
 impl Fleet {
     /// Opens everything; the queues are looked at.
     ///
     /// # Errors
-    /// `PermanentJob` for what is not there or not allowed, transient for what may pass: all of it at once.
+    /// `PermanentJob` for what is not there or not allowed, transient for what may pass: all of it at once, each cause once.
     pub async fn open(
         config: &FleetConfig,
         aws: &AwsConfig,
         clock: Arc<dyn Clock>,
-    ) -> PortResult<Fleet> {
+    ) -> Result<Fleet, Vec<PortError>> {
         let (fleet, troubles) = Fleet::open_for(&Service::ALL, config, aws, clock).await;
-        let errors = troubles.into_iter().map(|trouble| trouble.error);
-        let together = errors.reduce(|one, other| PortError {
-            what: format!("{}; {}", one.what, other.what),
-            // What time does not mend decides.
-            ..if one.is_retryable() { other } else { one }
-        });
-        match together {
-            None => Ok(fleet),
-            Some(error) => Err(error),
+        match troubles.is_empty() {
+            true => Ok(fleet),
+            false => Err(by_cause(troubles)),
         }
     }
 

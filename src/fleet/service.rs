@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use super::compose::{Composition, Running};
-use super::{Fleet, Trouble};
+use super::{Fleet, Trouble, by_cause};
 use crate::adapters::aws::AwsConfig;
 use crate::adapters::aws::protection::Protection;
 use crate::adapters::health::HealthServer;
@@ -171,7 +171,7 @@ impl Work<'_> {
             }
             fleet = self.open() => match fleet {
                 Ok(fleet) => fleet,
-                Err(troubles) => return tell(&troubles),
+                Err(troubles) => return tell(troubles),
             },
         };
         let composition = Composition {
@@ -184,7 +184,7 @@ impl Work<'_> {
         let services = self.services.iter().copied().zip(self.watches);
         let running: Vec<Running> = match composition.all(services) {
             Ok(running) => running,
-            Err(error) => return tell(&[Trouble { error }]),
+            Err(error) => return tell(vec![Trouble::general(error)]),
         };
         for service in self.services {
             let version = env!("CARGO_PKG_VERSION");
@@ -233,11 +233,12 @@ impl Work<'_> {
 }
 
 /// Says all that is wrong and gives the exit code: what time may mend is a failure, the rest is configuration.
-fn tell(troubles: &[Trouble]) -> u8 {
-    for trouble in troubles {
-        tracing::error!("{}", trouble.error);
+fn tell(troubles: Vec<Trouble>) -> u8 {
+    let errors = by_cause(troubles);
+    for error in &errors {
+        tracing::error!("{error}");
     }
-    match troubles.iter().any(|trouble| !trouble.error.is_retryable()) {
+    match errors.iter().any(|error| !error.is_retryable()) {
         true => exit::USAGE,
         false => exit::FAILED,
     }
@@ -270,11 +271,11 @@ mod tests {
 
     #[test]
     fn what_time_may_mend_is_a_failure_and_the_rest_is_configuration() {
-        let trouble = |error| Trouble { error };
+        let trouble = Trouble::general;
         let passing = || trouble(PortError::transient("no connection"));
         let lasting = || trouble(PortError::permanent_job("no such queue"));
-        assert_eq!(tell(&[passing()]), exit::FAILED);
-        assert_eq!(tell(&[passing(), lasting()]), exit::USAGE);
+        assert_eq!(tell(vec![passing()]), exit::FAILED);
+        assert_eq!(tell(vec![passing(), lasting()]), exit::USAGE);
     }
 
     #[test]

@@ -419,3 +419,28 @@ async fn an_aggregator_knows_the_quota_that_its_fleet_is_told() {
     let stalls: Vec<f64> = aggregator.gauges().into_iter().filter_map(stall).collect();
     assert_eq!(stalls, [0.0], "its chunk's turn may take that long");
 }
+
+#[test]
+fn one_cause_is_told_once_with_all_variables_that_it_is_about() {
+    use super::{Trouble, by_cause};
+    use crate::ports::error::PortError;
+    let nobody = || PortError::permanent_job("no AWS credentials found");
+    let errors = by_cause(vec![
+        Trouble::of("ANNEXA_INBOX_QUEUE_URL", nobody()),
+        Trouble::of(
+            "ANNEXA_CHUNK_QUEUE_URL",
+            PortError::transient("no connection"),
+        ),
+        Trouble::of("ANNEXA_DONE_QUEUE_URL", nobody()),
+        Trouble::general(nobody()),
+    ]);
+    let said: Vec<String> = errors.iter().map(PortError::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "ANNEXA_INBOX_QUEUE_URL, ANNEXA_DONE_QUEUE_URL: no AWS credentials found",
+            "ANNEXA_CHUNK_QUEUE_URL: no connection"
+        ]
+    );
+    assert!(!errors[0].is_retryable() && errors[1].is_retryable());
+}

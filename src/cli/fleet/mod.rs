@@ -14,10 +14,10 @@ mod tests;
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use clap::Subcommand;
 
 use super::exit;
+use super::stack::Failure;
 use crate::adapters::aws::AwsConfig;
 use crate::adapters::local::clock::SystemClock;
 use crate::config::FleetArgs;
@@ -55,19 +55,22 @@ pub fn run(command: &FleetCommand, out: &mut dyn Write) -> anyhow::Result<u8> {
         .enable_all()
         .build()?;
     let result = runtime.block_on(async {
-        let ports = open(command.fleet()).await?;
-        act(command, &ports, out).await
+        match open(command.fleet()).await {
+            Ok(ports) => act(command, &ports, out).await,
+            Err(failure) => Ok(failure.tell()),
+        }
     });
     // A name that is still being looked up holds a thread that need not be waited for.
     runtime.shutdown_background();
-    match result {
-        // A service failed: neither the command nor the configuration is to blame.
-        Err(error) if matches!(error.downcast_ref(), Some(ControlError::Port(_))) => {
+    result.or_else(|error| match error.downcast_ref() {
+        // What a service said: perhaps neither the command nor the configuration is to blame.
+        Some(ControlError::Port(said)) => {
+            let code = exit::of_trouble(std::slice::from_ref(said));
             eprintln!("annexa: {error:#}");
-            Ok(exit::FAILED)
+            Ok(code)
         }
-        result => result,
-    }
+        _ => Err(error),
+    })
 }
 
 async fn act(
@@ -115,18 +118,22 @@ impl FleetCommand {
 }
 
 /// The ports of the fleet that the configuration names.
-async fn open(args: &FleetArgs) -> anyhow::Result<ControlPorts> {
-    let config = args.check().map_err(|problems| {
-        anyhow!(
+async fn open(args: &FleetArgs) -> Result<ControlPorts, Failure> {
+    let config = args.check().map_err(|problems| Failure {
+        problems: vec![format!(
             "the configuration is not right:\n  {}",
             problems.join("\n  ")
-        )
+        )],
+        code: exit::USAGE,
     })?;
     let aws = AwsConfig::load(config.region.as_deref()).await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let fleet = Fleet::open(&config, &aws, clock.clone())
         .await
-        .map_err(ControlError::from)?;
+        .map_err(|errors| Failure {
+            code: exit::of_trouble(&errors),
+            problems: errors.into_iter().map(|error| error.what).collect(),
+        })?;
     Ok(ControlPorts {
         clock,
         ledger: fleet.ledger,

@@ -78,3 +78,55 @@ fn a_health_check_without_a_port_or_a_service_says_so() {
         "{said}"
     );
 }
+
+/// The variables that name the fleet's queues.
+const QUEUES: [&str; 3] = [
+    "ANNEXA_INBOX_QUEUE_URL",
+    "ANNEXA_CHUNK_QUEUE_URL",
+    "ANNEXA_DONE_QUEUE_URL",
+];
+
+#[test]
+fn a_command_without_credentials_says_so_once_and_ends_with_64() {
+    let mut command = program("annexa");
+    for queue in QUEUES {
+        command.env(
+            queue,
+            format!("https://sqs.us-east-1.amazonaws.com/1/{queue}"),
+        );
+    }
+    let home = tempfile::tempdir().unwrap();
+    let ended = command
+        .env("HOME", home.path())
+        .env("ANNEXA_TABLE", "annexa")
+        .env("ANNEXA_OUTPUT_BUCKET", "annexa")
+        .env("AWS_REGION", "us-east-1")
+        .arg("jobs")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(64), "{said}");
+    let begin = format!("annexa: {}: no AWS credentials found", QUEUES.join(", "));
+    assert!(said.starts_with(&begin), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[tokio::test]
+async fn a_command_whose_queue_or_table_is_not_there_names_it_and_ends_with_64() {
+    let place = Place::new().await;
+    for (variable, gone) in [
+        ("ANNEXA_DONE_QUEUE_URL", format!("{}-gone", place.done)),
+        ("ANNEXA_TABLE", format!("{}-gone", place.table)),
+    ] {
+        let ended = place
+            .program("annexa")
+            .env(variable, &gone)
+            .arg("jobs")
+            .output();
+        let ended = ended.unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(64), "{said}");
+        assert!(said.contains(&gone), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
