@@ -15,7 +15,7 @@ use super::runtime::in_runtime;
 use crate::adapters::aws::config::AwsConfig;
 use crate::adapters::local::clock::SystemClock;
 use crate::core::ids::JobId;
-use crate::core::job::{End, JobRecord, Phase};
+use crate::core::job::{End, JobRecord, PauseReason, Phase};
 use crate::fleet::Fleet;
 use crate::inbox::{Intake, IntakePorts, JobRequest, ResolverSetup, Submitted, Unresolved};
 use crate::ports::error::PortError;
@@ -161,7 +161,7 @@ pub async fn submit(
     for warning in &submitted.warnings {
         eprintln!("annexa: warning: {warning}");
     }
-    said(&submitted);
+    eprintln!("annexa: {}", sentence(&submitted));
     Ok(submitted)
 }
 
@@ -239,17 +239,35 @@ fn address(text: &str) -> Option<(String, String)> {
     (!bucket.is_empty()).then(|| (bucket.to_string(), key.to_string()))
 }
 
-fn said(submitted: &Submitted) {
+/// What became of a submission, in a sentence.
+pub fn sentence(submitted: &Submitted) -> String {
     let id = &submitted.job_id;
-    match &submitted.found {
-        None => eprintln!("annexa: job {id} is submitted"),
-        Some(job) if job.is_over() => eprintln!(
-            "annexa: this is job {id}, which has ended ({}): its outputs are in {}; --again does the work anew",
+    let Some(job) = &submitted.found else {
+        return format!("job {id} is submitted");
+    };
+    if job.is_over() {
+        return format!(
+            "this is job {id}, which has ended ({}): its outputs are in {}; --again does the work anew",
             job.state(),
             job.spec.output("")
-        ),
-        Some(job) => eprintln!("annexa: this is job {id}, which is {} already", job.state()),
+        );
     }
+    let mut said = format!("this is job {id}, which is {} already", job.state());
+    if let Some(now) = submitted.new_cap {
+        let was = job.spec.max_cost_usd;
+        let was = was.map_or("none".to_string(), |cap| format!("{cap} US dollars"));
+        said.push_str(&format!(
+            "; its cost cap is now {now} US dollars (was {was})"
+        ));
+    }
+    match (&job.paused, submitted.new_cap.or(job.spec.max_cost_usd)) {
+        (Some(PauseReason::CostCap), Some(cap)) => said.push_str(&format!(
+            "; it stays paused: annexa resume {id} --max-cost-usd {cap}, or more"
+        )),
+        (Some(_), _) => said.push_str(&format!("; it stays paused: annexa resume {id}")),
+        (None, _) => {}
+    }
+    said
 }
 
 /// Waits until the job is over or paused.

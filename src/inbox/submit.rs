@@ -6,6 +6,7 @@ use super::request::JobRequest;
 use super::resolve::Unresolved;
 use crate::core::ids::JobId;
 use crate::core::job::JobRecord;
+use crate::core::money::NanoUsd;
 use crate::ports::error::ErrorClass;
 
 /// What a submission came to.
@@ -15,6 +16,8 @@ pub struct Submitted {
     pub job_id: JobId,
     /// The job as it was found; none: it is new.
     pub found: Option<Box<JobRecord>>,
+    /// The cost cap of the found job, where this has changed it.
+    pub new_cap: Option<NanoUsd>,
     /// What its user should be told.
     pub warnings: Vec<String>,
 }
@@ -57,7 +60,12 @@ impl Intake {
         self.open(&frozen, "a submission")
             .await
             .map_err(Unresolved::Trouble)?;
+        let changed = found.as_ref().filter(|job| !job.is_over()).and_then(|job| {
+            let cap = request.limits_over(job.spec.limits()).max_cost;
+            cap.filter(|_| cap != job.spec.max_cost_usd)
+        });
         Ok(Submitted {
+            new_cap: changed,
             job_id,
             found: found.map(Box::new),
             warnings,

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use annexa::cli::submit::{Failure, SubmitArgs, submit};
+use annexa::cli::submit::{Failure, SubmitArgs, sentence, submit};
+use annexa::core::job::PauseReason;
 use annexa::core::spec::BlobRef;
 use annexa::inbox::Submitted;
 use annexa::ports::Blobs;
@@ -206,4 +207,43 @@ fn without_a_fleet_all_that_is_missing_is_said_at_once_with_exit_64() {
     ] {
         assert!(said.contains(&format!("ANNEXA_{name} (--")), "{said}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_cap_for_a_paused_job_is_told_with_the_old_one_and_that_it_stays_paused() {
+    let world = World::new(false);
+    world.put("archive/a.csv", csv("a", 3)).await;
+    let capped = async |cap: &str| {
+        let words = ["s3://reports/archive/a.csv", "--max-cost-usd", cap];
+        match submitted(&world, &words).await {
+            Ok(submitted) => submitted,
+            Err(failure) => panic!("{:?}", failure.problems),
+        }
+    };
+    let id = capped("0.001").await.job_id;
+    for (reason, resume) in [
+        (
+            PauseReason::CostCap,
+            format!("annexa resume {id} --max-cost-usd 5.000000000, or more"),
+        ),
+        (PauseReason::ByUser, format!("annexa resume {id}")),
+    ] {
+        assert!(world.ledger.pause(&id, &reason).await.unwrap());
+        let said = sentence(&capped("5").await);
+        let expected = format!(
+            "this is job {id}, which is PAUSED already; its cost cap is now 5.000000000 US dollars (was 0.001000000 US dollars); \
+             it stays paused: {resume}"
+        );
+        assert_eq!(said, expected);
+        assert_eq!(world.job().await.state(), "PAUSED");
+        let said = sentence(&capped("5").await);
+        assert!(!said.contains("is now"), "it was so already: {said}");
+        capped("0.001").await;
+        world.ledger.resume(&id).await.unwrap();
+    }
+    let said = sentence(&capped("0.001").await);
+    assert!(
+        !said.contains("cost cap") && !said.contains("resume"),
+        "{said}"
+    );
 }
