@@ -31,7 +31,8 @@ pub async fn pause(ports: &ControlPorts, job: &JobRecord) -> ControlResult<Steer
     Err(not_live(ports, job, "paused").await?)
 }
 
-/// Lets a paused job go on, under another cost cap if one is given, and has its window filled.
+/// Lets a paused job go on, under another cost cap if one is given, and has its window filled. Refused where it would pause
+/// again at once: it was paused by its cap and none is given, or one that is used up already.
 pub async fn resume(
     ports: &ControlPorts,
     job: &JobRecord,
@@ -41,6 +42,7 @@ pub async fn resume(
     if !job.is_live() {
         return Err(not_live(ports, job, "resumed").await?);
     }
+    refuse_if_used_up(job, max_cost)?;
     if max_cost.is_some() {
         let limits = Limits {
             max_cost,
@@ -59,6 +61,26 @@ pub async fn resume(
     } else {
         Steered::WasSo
     })
+}
+
+fn refuse_if_used_up(job: &JobRecord, max_cost: Option<NanoUsd>) -> ControlResult<()> {
+    let (id, budget) = (&job.job_id, job.counters.budget);
+    let counted = budget.spent + budget.reserved;
+    let what_to_do = format!(
+        "{counted} US dollars count under it: annexa resume {id} --max-cost-usd N, with N above that by what the next call may \
+         cost (the worker's log says it)"
+    );
+    match (max_cost, job.spec.max_cost_usd) {
+        (Some(cap), _) if cap <= counted => Err(ControlError::Refused(format!(
+            "a cost cap of {cap} US dollars leaves job {id} no room: {what_to_do}"
+        ))),
+        (None, Some(cap)) if job.paused == Some(PauseReason::CostCap) => {
+            Err(ControlError::Refused(format!(
+                "job {id} is paused by its cost cap of {cap} US dollars: {what_to_do}"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Has a live job end with what is done so far.

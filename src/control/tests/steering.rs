@@ -1,6 +1,7 @@
 //! Pausing, resuming, sending again, finding a job, and its pace (S26).
 
 use super::*;
+use crate::core::job::PauseReason;
 
 #[tokio::test(start_paused = true)]
 async fn s26_pause_and_resume_hold_and_fill_the_window() {
@@ -136,4 +137,44 @@ fn the_pace_is_that_of_the_last_minute() {
         None,
         "a retry begins with fewer rows"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_job_that_its_cap_paused_goes_on_only_under_a_cap_above_what_is_counted() {
+    let place = Place::new(12, &[]).await;
+    let ledger = &place.ports.ledger;
+    let cap = crate::core::money::NanoUsd;
+    let limits = crate::core::spec::Limits {
+        max_cost: Some(cap(1)),
+        ..place.spec.limits()
+    };
+    ledger.set_limits(&place.job_id, &limits).await.unwrap();
+    place.work(true, |job| job.paused.is_some()).await;
+    let job = place.job().await;
+    assert_eq!(job.paused, Some(PauseReason::CostCap));
+    let why = status::JobStatus::new(&job).reason.unwrap();
+    assert!(why.contains("no room for the next call"), "{why}");
+    let budget = job.counters.budget;
+    let counted = budget.spent + budget.reserved;
+    for used_up in [None, Some(counted)] {
+        let refused = steer::resume(&place.ports, &job, used_up)
+            .await
+            .unwrap_err();
+        let said = refused.to_string();
+        assert!(matches!(refused, ControlError::Refused(_)), "{said}");
+        let named = format!(
+            "{counted} US dollars count under it: annexa resume {} --max-cost-usd",
+            job.job_id
+        );
+        assert!(said.contains(&named), "{said}");
+    }
+    let same = place.job().await;
+    assert_eq!(
+        (same.state(), same.spec.max_cost_usd),
+        ("PAUSED", Some(cap(1)))
+    );
+    let more = Some(cap(5_000_000_000));
+    let resumed = steer::resume(&place.ports, &job, more).await.unwrap();
+    assert_eq!(resumed, Steered::Done);
+    assert_eq!(place.work_to_the_end().await.state(), "COMPLETED");
 }
