@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::status::was_refused;
+use super::status::{is_input_bad, was_refused};
 use super::{ControlError, ControlPorts, ControlResult};
 use crate::core::chunk::ChunkStatus;
 use crate::core::ids::{ChunkNo, Generation};
@@ -64,6 +64,13 @@ pub async fn retry_job(
         return Err(ControlError::Refused(format!(
             "job {} was refused when it arrived, and no row of it can be asked for: mend what its reason names, and upload or \
              submit it again",
+            job.job_id
+        )));
+    }
+    if is_input_bad(job) {
+        return Err(ControlError::Refused(format!(
+            "job {} failed on its input, and reads the same version of it again: mend the file as its reason says (or name its \
+             columns and encoding), and upload or submit it again",
             job.job_id
         )));
     }

@@ -33,7 +33,9 @@ pub struct JobStatus {
     pub was_refused: bool,
     /// 0 for the first pass; raised by each retry.
     pub generation: Generation,
-    /// Rows of the input; none: still being counted.
+    /// No retry helps a job that failed on its input, whose version is pinned: the file has to be mended.
+    pub is_input_bad: bool,
+    /// Rows of the input; none: still being counted, or, of a job that has ended, unknown.
     pub rows_total: Option<u64>,
     /// Rows whose chunks are committed or given up.
     pub rows_done: u64,
@@ -79,6 +81,31 @@ pub fn was_refused(job: &JobRecord) -> bool {
     job.spec.prompt_version == UNKNOWN
 }
 
+/// How reasons begin that are about what stands in the input, as [`crate::records::InputError`] says them. A test holds
+/// them to it.
+const OF_THE_INPUT: [&str; 10] = [
+    "the input is ",
+    "the input starts ",
+    "the header ",
+    "the column '",
+    "the id column ",
+    "the first line ",
+    "there is ",
+    "the gzip data ",
+    "the Zstandard data ",
+    "the encoding '",
+];
+
+/// Whether a job failed before it had a plan for what stands in its input, or for how it is asked to be read. Both are
+/// pinned, so a split that begins again ends the same. What else ends a split (a place that is taken, no permission) may be
+/// mended.
+pub fn is_input_bad(job: &JobRecord) -> bool {
+    let Phase::Ended(End::Failed { reason }) = &job.phase else {
+        return false;
+    };
+    job.plan.is_none() && OF_THE_INPUT.iter().any(|begin| reason.starts_with(begin))
+}
+
 impl JobStatus {
     /// What a record says.
     pub fn new(job: &JobRecord) -> JobStatus {
@@ -88,6 +115,7 @@ impl JobStatus {
             state: job.state(),
             reason: reason(job),
             was_refused: was_refused(job),
+            is_input_bad: is_input_bad(job),
             generation: job.generation,
             rows_total: job.split.as_ref().map(|split| split.rows),
             rows_done: tally.rows,

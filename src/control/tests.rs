@@ -93,15 +93,20 @@ pub(crate) struct Place {
 impl Place {
     /// A job over `rows` rows, two a chunk, of which those in `sick` fail at first. Its split is asked for.
     pub(crate) async fn new(rows: usize, sick: &[usize]) -> Place {
-        let clock: Arc<dyn Clock> = Arc::new(SimClock::new(5));
-        let chaos = Chaos::none(clock.clone());
-        let blobs = MemoryBlobs::new(chaos.clone());
         let mut csv = b"id,mdr_text\n".to_vec();
         for row in 1..=rows {
             let word = if sick.contains(&row) { SICK } else { "FINE" };
             let text = format!("r{row},\"THE \"\"PUMP\"\" IS {word},\r\nCASE {row}.\"\n");
             csv.extend_from_slice(text.as_bytes());
         }
+        Place::over(csv, 2).await
+    }
+
+    /// A job over `csv`, `chunk_rows` rows a chunk. Its split is asked for.
+    pub(crate) async fn over(csv: Vec<u8>, chunk_rows: u32) -> Place {
+        let clock: Arc<dyn Clock> = Arc::new(SimClock::new(5));
+        let chaos = Chaos::none(clock.clone());
+        let blobs = MemoryBlobs::new(chaos.clone());
         let at = BlobRef::new("input", "reports.csv");
         let Ok(Put::Written(head)) = blobs.put(&at, &csv, true).await else {
             panic!("a calm put")
@@ -116,7 +121,7 @@ impl Place {
             model_id: "memory".into(),
             problem_type: ProblemType::Product,
             batch_size: 1,
-            chunk_rows: 2,
+            chunk_rows,
             terms_sha256: terms.sha256_hex(),
             prompt_version: "1".into(),
             ..identity::tests::spec()

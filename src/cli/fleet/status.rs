@@ -148,6 +148,7 @@ fn progress(status: &JobStatus, rate: Option<f64>) -> String {
 fn done_of(status: &JobStatus) -> String {
     match status.rows_total {
         Some(total) => format!("{} of {total}", status.rows_done),
+        None if status.ended.is_some() => format!("{} of an unknown number", status.rows_done),
         None => format!("{} (still being counted)", status.rows_done),
     }
 }
@@ -225,6 +226,10 @@ fn show(status: &JobStatus, chunks: &[Quarantined], out: &mut dyn Write) -> anyh
             "to do",
             "mend what the reason names, and upload or submit it again".to_string(),
         )?;
+    } else if status.is_input_bad {
+        let what =
+            "mend the file (or name its columns and encoding), and upload or submit it again";
+        line("to do", what.to_string())?;
     } else if is_retryable {
         line("to do", format!("annexa retry {}", status.job_id))?;
     }

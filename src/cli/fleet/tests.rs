@@ -144,3 +144,21 @@ async fn s26_dead_letters_are_listed_shown_with_a_warning_and_removed_only_with_
     let (_, list) = said(&place, "dlq list").await;
     assert_eq!(list, "no dead letters, and no chunk was given up\n");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_failed_on_its_input_says_what_helps_and_its_retry_is_refused() {
+    let place = Place::over(b"r1,THE PUMP FAILED\n".to_vec(), 2).await;
+    place.work_to_the_end().await;
+    let id = place.job_id.as_str();
+    let (code, status) = said(&place, &format!("status {id}")).await;
+    assert_eq!(code, exit::FAILED);
+    for line in [
+        "rows done       0 of an unknown number\n",
+        "to do           mend the file ",
+    ] {
+        assert!(status.contains(line), "{line:?} in {status}");
+    }
+    assert!(!status.contains("annexa retry"), "{status}");
+    let refused = annexa(&place, &format!("retry {id}")).await.unwrap_err();
+    assert!(refused.contains("upload or submit it again"), "{refused}");
+}

@@ -197,3 +197,109 @@ async fn a_damaged_file_fails_the_retry_and_says_what_to_do() {
     assert_eq!(place.work_to_the_end().await.state(), "COMPLETED");
     assert_eq!(place.rows("results.csv").await.len(), 4);
 }
+
+/// A job whose input has no header that is understood, at its end.
+async fn without_a_header() -> Place {
+    let place = Place::over(b"r1,THE PUMP FAILED\nr2,THE PUMP FAILED\n".to_vec(), 2).await;
+    place.work_to_the_end().await;
+    place
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_failed_on_its_input_is_not_retried_as_the_version_is_pinned() {
+    let place = without_a_header().await;
+    let job = place.job().await;
+    let status = status::JobStatus::new(&job);
+    assert_eq!(
+        (status.state, status.is_input_bad, status.rows_total),
+        ("FAILED", true, None)
+    );
+    let refused = retry_job(&place.ports, &job, true).await.unwrap_err();
+    assert!(matches!(refused, ControlError::Refused(_)), "{refused}");
+    assert!(refused.to_string().contains("mend the file"), "{refused}");
+    assert_eq!(place.job().await, job);
+}
+
+#[test]
+fn every_error_of_an_input_is_told_from_what_else_ends_a_split() {
+    use crate::core::job::End;
+    use crate::core::job::Phase;
+    use crate::records::InputError as E;
+    let text = || "x".to_string();
+    let of_the_input = [
+        E::Empty {
+            id: text(),
+            text: text(),
+        },
+        E::HeaderNotClosed {
+            byte: 0,
+            limit_bytes: 1,
+        },
+        E::HeaderNotUtf8 { byte: 0 },
+        E::DuplicateColumns { names: text() },
+        E::ColumnMissing {
+            missing: text(),
+            found: text(),
+            delimiter: "comma",
+            hint: "",
+            option: "--id-column",
+        },
+        E::ColumnAmbiguous {
+            wanted: text(),
+            candidates: text(),
+            option: "--id-column",
+        },
+        E::SameColumn { column: text() },
+        E::SeparatorLine,
+        E::Utf16 {
+            encoding: "UTF-16LE",
+        },
+        E::NotCsv {
+            found: "a PDF",
+            action: "export it",
+        },
+        E::Binary {
+            nul_bytes: 1,
+            first_byte: 0,
+            head_bytes: 1,
+        },
+        E::CompressionNotRead { found: "bzip2" },
+        E::CompressedTwice { found: "gzip" },
+        E::CompressedData {
+            format: "gzip",
+            damage: "cut short",
+            text_bytes: 0,
+            packed_bytes: 0,
+            detail: text(),
+        },
+        E::CompressedData {
+            format: "Zstandard",
+            damage: "damaged",
+            text_bytes: 0,
+            packed_bytes: 0,
+            detail: text(),
+        },
+        E::EncodingUnknown { label: text() },
+        E::EncodingContradicted {
+            encoding: "windows-1252",
+        },
+    ];
+    let failed = |reason: String| {
+        let spec = identity::tests::spec();
+        let mut job = JobRecord::new(identity::job_id(&spec), spec, 0);
+        job.phase = Phase::Ended(End::Failed { reason });
+        job
+    };
+    for error in of_the_input {
+        assert!(status::is_input_bad(&failed(error.to_string())), "{error}");
+    }
+    let input = BlobRef::new("input", "reports.csv");
+    for other in [
+        format!("the input {input} is not there"),
+        format!("the input {input} has changed since the job was made"),
+        format!("{input}, s3:GetObject: no permission: allow s3:GetObject on it"),
+        "the output place is taken".to_string(),
+    ] {
+        assert!(!status::is_input_bad(&failed(other.clone())), "{other}");
+    }
+}
