@@ -8,7 +8,10 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 
+# Looks that fail one after the other before a wait is given up.
+PATIENCE = 8
 
 class Stop(Exception):
     """The deployment cannot go on. The text is for the user; `code` is the exit code."""
@@ -80,6 +83,20 @@ class Commands:
 def parsed(text):
     """JSON of the AWS CLI; it prints nothing where an answer is empty."""
     return json.loads(text) if text.strip() else {}
+
+
+def patiently(look, what, lost, poll_s):
+    """What `look()` gives, asked again while it fails. Raises Stop, saying `lost`, after PATIENCE failures in a row."""
+    failures = 0
+    while True:
+        try:
+            return look()
+        except CommandFailed as failure:
+            failures += 1
+            if failures >= PATIENCE:
+                raise Stop(f"{lost}: {failure}") from failure
+            warn(f"{what} could not be looked at: {failure.words}")
+            time.sleep(poll_s)
 
 
 def say(text=""):

@@ -137,11 +137,10 @@ def capacity(commands, image, reference, model, quotas):
             "/usr/local/bin/annexa",
         )
         tries.append([*run, reference, *asked])
-    here = shutil.which("annexa") or next(
-        (str(path) for path in [TARGET / "release/annexa"] if path.exists()), None
-    )
+    built = TARGET / "release/annexa"
+    here = shutil.which("annexa") or (built if built.exists() else None)
     if here:
-        tries.append([here, *asked])
+        tries.append([str(here), *asked])
     for argv in tries:
         commands.show(argv)
         if commands.dry_run:

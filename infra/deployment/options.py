@@ -4,7 +4,7 @@ import argparse
 import re
 
 from . import constraints
-from .stacks import parameter_names, template_path
+from .stacks import template_path
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,20}")
 # Parameters that this tool fills itself.
@@ -111,7 +111,7 @@ def problems(options):
     for file in ("storage", "fleet"):
         if not template_path(file).is_file():
             found.append(f"{template_path(file)} is missing: deploy from a whole clone")
-    known = {name for file in ("storage", "fleet") for name in names_in(file)}
+    known = {name for file in ("storage", "fleet") for name in asked_by(file)}
     for given in options.param:
         key, equals, _ = given.partition("=")
         if not equals:
@@ -121,23 +121,12 @@ def problems(options):
         elif known and key not in known:
             found.append(f"--param {key}: neither template has such a parameter")
     found += wrong_values(options)
-    existing = [
-        flag
-        for flag, value in (
-            ("--vpc-id", options.vpc_id),
-            ("--subnet-ids", options.subnet_ids),
-            ("--security-group-ids", options.security_group_ids),
-        )
-        if value
-    ]
+    existing = said_of(options, "--vpc-id", "--subnet-ids", "--security-group-ids")
     if existing and options.network not in (None, "existing"):
         found.append(f"{', '.join(existing)}: only with --network existing")
     if options.network == "existing":
-        found += [
-            f"--network existing: {flag} is needed"
-            for flag, value in (("--vpc-id", options.vpc_id), ("--subnet-ids", options.subnet_ids))
-            if not value
-        ]
+        needed = [flag for flag in ("--vpc-id", "--subnet-ids") if flag not in existing]
+        found += [f"--network existing: {flag} is needed" for flag in needed]
     if options.wait and (options.delete or options.model or options.image or options.param or options.storage_only):
         found.append("--wait: only with --name, --region and --profile")
     if options.storage_only:
@@ -145,42 +134,33 @@ def problems(options):
     if options.keep_storage and not options.delete:
         found.append("--keep-storage: only with --delete")
     if options.delete:
-        found += [
-            f"--delete: without {flag}"
-            for flag, value in (
-                ("--model", options.model),
-                ("--image", options.image),
-                ("--storage-only", options.storage_only),
-            )
-            if value
-        ]
+        found += [f"--delete: without {flag}" for flag in said_of(options, "--model", "--image", "--storage-only")]
     return found
 
 
-def names_in(file):
-    """The parameters of a template; none where it is missing."""
+def asked_by(file):
+    """The parameters of a template and what it asks of each; none where it is missing."""
     path = template_path(file)
-    return parameter_names(path.read_text()) if path.is_file() else []
+    return constraints.read(path.read_text()) if path.is_file() else {}
 
 
 def words_of_the_fleet(options):
     """What of the command line says something about the services, their image or their network alone."""
-    flags = {
-        "--model": options.model,
-        "--tokens-per-minute": options.tokens_per_minute,
-        "--requests-per-minute": options.requests_per_minute,
-        "--network": options.network,
-        "--vpc-id": options.vpc_id,
-        "--subnet-ids": options.subnet_ids,
-        "--security-group-ids": options.security_group_ids,
-        "--platform": options.platform,
-        "--image": options.image,
-        "--alarm-email": options.alarm_email,
-    }
-    storage, fleet = (names_in(file) for file in ("storage", "fleet"))
+    flags = said_of(
+        options,
+        *("--model", "--tokens-per-minute", "--requests-per-minute"),
+        *("--network", "--vpc-id", "--subnet-ids", "--security-group-ids"),
+        *("--platform", "--image", "--alarm-email"),
+    )
+    storage, fleet = (asked_by(file) for file in ("storage", "fleet"))
     keys = [given.partition("=")[0] for given in options.param]
     of_fleet = [f"--param {key}" for key in keys if key in fleet and key not in storage and key not in OWN]
-    return [flag for flag, value in flags.items() if value] + of_fleet
+    return flags + of_fleet
+
+
+def said_of(options, *flags):
+    """Those of the flags that are said."""
+    return [flag for flag in flags if getattr(options, flag.removeprefix("--").replace("-", "_"))]
 
 
 def wrong_values(options):
@@ -188,8 +168,7 @@ def wrong_values(options):
     said = {**said_of_parameters(options), "ImageUri": by_digest(options.image)}
     asked = {}
     for file in ("fleet", "storage"):
-        path = template_path(file)
-        asked |= constraints.read(path.read_text()) if path.is_file() else {}
+        asked |= asked_by(file)
     return [
         f"{FLAGS.get(key, f'--param {key}')} '{value}': {wrong}"
         for key, value in said.items()
@@ -208,7 +187,7 @@ def by_digest(image):
 
 def parameters(options, file):
     """What the options say about the parameters of a template, as far as nobody has to be asked."""
-    known = names_in(file)
+    known = asked_by(file)
     return {key: value for key, value in said_of_parameters(options).items() if value is not None and key in known}
 
 

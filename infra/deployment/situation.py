@@ -11,7 +11,7 @@ from . import options as given
 from .commands import CommandFailed, Commands, Stop, warn
 from .models import partition
 from .models import problems as model_problems
-from .stacks import Stacks, hindrance, is_under_way
+from .stacks import Stacks, hindrance, is_under_way, made
 
 # Stands for the account in a dry run without credentials.
 UNKNOWN_ACCOUNT = "ACCOUNT"
@@ -112,11 +112,6 @@ def look(options, poll_s):
             warn(f"the real run will refuse: {text}")
         tool = tool or building.BUILDERS[0]
     return Situation(commands, stacks, account, caller, tool, storage, fleet)
-
-
-def made(stack):
-    """The stack, or None where it has only a change set that was never run: nothing is there, and no setting either."""
-    return None if stack and stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
 
 
 def state_problems(options, commands, account, storage, fleet):

@@ -5,12 +5,12 @@ happens, and the wait can do something meanwhile.
 """
 
 import json
-import re
 import secrets
 import time
 from pathlib import Path
 
-from .commands import CommandFailed, Stop, say, warn
+from . import constraints
+from .commands import CommandFailed, Stop, patiently, say
 
 # A template in the request itself may have so many bytes; a larger one is read from S3.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -21,8 +21,6 @@ GUARDED = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket", "AWS::SQS
 NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
 # How a stack stands when what was begun is done.
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-# Looks at a stack that fail one after the other before the wait is given up.
-PATIENCE = 8
 
 
 class Stacks:
@@ -48,14 +46,14 @@ class Stacks:
         `upload_to`: the bucket for a template that is too large for a request. `meanwhile` is called at each look while
         the stack changes. Gives the stack's outputs, {} in a dry run. Raises Stop.
         """
-        stack = self.describe_or_nothing(name)
-        is_new = stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS"
+        stack = made(self.describe_or_nothing(name))
+        is_new = stack is None
         set_name = unique("deploy")
         kept = {} if is_new else {entry["ParameterKey"] for entry in stack.get("Parameters", [])}
         parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(values.items())]
         parameters += [
             {"ParameterKey": key, "UsePreviousValue": True}
-            for key in parameter_names(template.read_text())
+            for key in constraints.read(template.read_text())
             if key in kept and key not in values
         ]
         say(f"stack     {name}: {'create' if is_new else 'update'}")
@@ -133,18 +131,9 @@ class Stacks:
 
     def wait(self, name, good, token, meanwhile=None):
         """Waits until nothing is under way. Raises Stop, with the reasons, if it ends in another state than `good`."""
-        failures = 0
         while True:
-            try:
-                stack = self.describe(name)
-                failures = 0
-            except CommandFailed as failure:
-                failures += 1
-                if failures >= PATIENCE:
-                    raise Stop(f"lost sight of stack {name}, which goes on by itself: {failure}") from failure
-                warn(f"stack {name} could not be looked at: {failure.words}")
-                time.sleep(self.poll_s)
-                continue
+            lost = f"lost sight of stack {name}, which goes on by itself"
+            stack = patiently(lambda: self.describe(name), f"stack {name}", lost, self.poll_s)
             status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
             if not status.endswith("_IN_PROGRESS"):
                 break
@@ -201,6 +190,11 @@ def advice(name, status):
     return "    docs/TROUBLESHOOTING.md, 'A stack is stuck'"
 
 
+def made(stack):
+    """The stack, or None where it has only a change set that was never run: nothing is there, and no setting either."""
+    return None if stack and stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
+
+
 def is_under_way(stack):
     """Whether something happens to the stack now."""
     status = stack["StackStatus"] if stack else ""
@@ -217,12 +211,6 @@ def hindrance(name, stack):
     if status.endswith("_FAILED") or status == "ROLLBACK_COMPLETE":
         return f"stack {name} is {status}\n{advice(name, status)}"
     return None
-
-
-def parameter_names(text):
-    """The names in a template's section of parameters."""
-    section = re.search(r"^Parameters:\s*\n((?:[ #].*\n|\s*\n)*)", text, re.MULTILINE)
-    return re.findall(r"^  ([A-Za-z0-9]+):", section.group(1), re.MULTILINE) if section else []
 
 
 def template_path(name):

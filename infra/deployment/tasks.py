@@ -10,10 +10,8 @@ time, new ones being up before, and they drain: SIGTERM, 110 s to finish or give
 
 import time
 
-from .commands import CommandFailed, Stop, say, warn
+from .commands import PATIENCE, CommandFailed, Stop, patiently, say, warn
 
-# Looks that fail one after the other before the wait is given up.
-PATIENCE = 8
 # UpdateTaskProtection takes so many tasks, DescribeTasks ten times as many.
 AT_ONCE = 10
 # Roles that AWS's own services take in an account, and who takes them.
@@ -55,18 +53,10 @@ class OldTasks:
 
     def settle(self, poll_s):
         """Releases until each service has one deployment. Raises Stop: one failed, or nothing can be seen any more."""
-        failures, failed, beaten = 0, {}, 0
+        failed, beaten = {}, 0
         while True:
-            try:
-                found = {service: self.deployments(service) for service in self.services}
-                failures = 0
-            except CommandFailed as failure:
-                failures += 1
-                if failures >= PATIENCE:
-                    raise Stop(f"lost sight of the services, which go on by themselves: {failure}") from failure
-                warn(f"the services could not be looked at: {failure.words}")
-                time.sleep(poll_s)
-                continue
+            lost = "lost sight of the services, which go on by themselves"
+            found = patiently(self.all_deployments, "the services", lost, poll_s)
             for service, deployments in found.items():
                 for one in deployments:
                     if one.get("rolloutState") == "FAILED":
@@ -81,6 +71,10 @@ class OldTasks:
         if failed:
             raise Stop("\n".join(["a deployment of a service failed:", *failed.values()]))
         say("services  each has one deployment")
+
+    def all_deployments(self):
+        """Service -> its deployments that are not over. Raises CommandFailed."""
+        return {service: self.deployments(service) for service in self.services}
 
     def deployments(self, service):
         """The deployments of a service that are not over. Raises CommandFailed."""

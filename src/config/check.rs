@@ -29,9 +29,7 @@ impl FleetArgs {
             false => Err(check.problems),
         }
     }
-}
 
-impl FleetArgs {
     /// Whether no queue, table or bucket is named: then it is not a variable that is missing but a fleet.
     pub fn names_no_place(&self) -> bool {
         [

@@ -1,20 +1,13 @@
 //! Who lives, who is set aside, who stalls.
 
 use super::*;
+use crate::core::identity;
 use crate::core::job::{PauseReason, Stop};
-use crate::core::spec::JobSpec;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn job(id: &str) -> JobRecord {
-    let spec: JobSpec = serde_json::from_value(serde_json::json!({
-        "input_bucket": "in", "input_key": "reports.csv", "input_version": "1", "output_bucket": "out",
-        "output_prefix": "results/", "model_id": "memory", "problem_type": "product", "batch_size": 2,
-        "max_workers": 32, "terms_sha256": "0", "prompt_version": "1", "chunk_rows": 100,
-        "max_text_chars": 24_000, "max_record_bytes": 1 << 20,
-    }))
-    .unwrap();
-    JobRecord::new(JobId(id.to_string()), spec, 0)
+    JobRecord::new(JobId(id.to_string()), identity::tests::spec(), 0)
 }
 
 /// LiveJobs, PausedJobs, LongestStall.

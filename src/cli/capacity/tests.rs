@@ -4,9 +4,9 @@ use clap::Parser;
 
 use super::*;
 use crate::config::chunks_in_hand;
+use crate::core::identity;
 use crate::core::ids::JobId;
 use crate::core::job::JobRecord;
-use crate::core::spec::JobSpec;
 use crate::jobs::window::Window;
 
 #[derive(Debug, Parser)]
@@ -165,14 +165,7 @@ fn the_fleet_that_is_played_and_its_page_have_the_calls_of_this_sum() {
 
 /// A job with so many chunks done.
 fn job(committed: u32) -> JobRecord {
-    let spec: JobSpec = serde_json::from_value(serde_json::json!({
-        "input_bucket": "in", "input_key": "reports.csv", "input_version": "1", "output_bucket": "out",
-        "output_prefix": "results/", "model_id": "memory", "problem_type": "both", "batch_size": 2,
-        "max_workers": 32, "terms_sha256": "0", "prompt_version": "1", "chunk_rows": 100,
-        "max_text_chars": 24_000, "max_record_bytes": 1 << 20,
-    }))
-    .unwrap();
-    let mut job = JobRecord::new(JobId("job-1".to_string()), spec, 0);
+    let mut job = JobRecord::new(JobId("job-1".to_string()), identity::tests::spec(), 0);
     job.counters.committed = committed;
     job
 }
