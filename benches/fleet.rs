@@ -264,6 +264,14 @@ fn spec(input: BlobRef, input_version: String, shared: &Shared) -> JobSpec {
         review_below: None,
         again: None,
         fresh: false,
+        second_opinion: None,
+        precedents: 0,
+        corpus_bucket: None,
+        corpus_key: None,
+        corpus_version: None,
+        corpus_sha256: None,
+        formats: Default::default(),
+        no_text: false,
     }
 }
 

@@ -13,7 +13,7 @@ const ID_HEX_DIGITS: usize = 20;
 
 /// What identity is made of, by name: the names serve the message that says what differs.
 fn parts(spec: &JobSpec) -> Vec<(&'static str, Value)> {
-    vec![
+    let always = [
         ("input", input(spec)),
         ("id_column", json!(spec.id_column)),
         ("text_column", json!(spec.text_column)),
@@ -29,7 +29,16 @@ fn parts(spec: &JobSpec) -> Vec<(&'static str, Value)> {
         ("review_below", json!(spec.review_below)),
         ("again", json!(spec.again)),
         ("fresh", json!(spec.fresh)),
-    ]
+    ];
+    // Only where they are asked for: jobs that were made before there were such fields keep their ids.
+    let examples = (spec.precedents > 0).then_some(spec.precedents);
+    let asked = [
+        ("second_opinion", json!(spec.second_opinion)),
+        ("precedents", json!(examples)),
+        ("corpus", json!(spec.corpus_sha256)),
+    ];
+    let asked = asked.into_iter().filter(|(_, value)| !value.is_null());
+    always.into_iter().chain(asked).collect()
 }
 
 /// What the input is known by. A digest stands for its content, wherever it lies; a store's own token (an ETag, a
@@ -54,13 +63,21 @@ pub fn job_id(spec: &JobSpec) -> JobId {
 
 /// What makes two specs different jobs, in a fixed order: the name, and from what to what where that can be read.
 pub fn differences(one: &JobSpec, other: &JobSpec) -> Vec<String> {
-    parts(one)
-        .into_iter()
-        .zip(parts(other))
-        .filter(|((_, a), (_, b))| a != b)
-        .map(|((name, a), (_, b))| match name {
+    let (one, other) = (parts(one), parts(other));
+    let of = |parts: &[(&'static str, Value)], name: &str| {
+        let found = parts.iter().find(|(own, _)| *own == name);
+        found.map_or(Value::Null, |(_, value)| value.clone())
+    };
+    let only_there = other
+        .iter()
+        .filter(|(name, _)| one.iter().all(|(own, _)| own != name));
+    one.iter()
+        .chain(only_there)
+        .map(|(name, _)| (*name, of(&one, name), of(&other, name)))
+        .filter(|(_, a, b)| a != b)
+        .map(|(name, a, b)| match name {
             // Digests and nonces tell nobody anything.
-            "input" | "terms" | "again" => name.to_string(),
+            "input" | "terms" | "corpus" | "again" => name.to_string(),
             _ => format!("{name} (from {a} to {b})"),
         })
         .collect()
@@ -118,6 +135,14 @@ pub(crate) mod tests {
             review_below: None,
             again: None,
             fresh: false,
+            second_opinion: None,
+            precedents: 0,
+            corpus_bucket: None,
+            corpus_key: None,
+            corpus_version: None,
+            corpus_sha256: None,
+            formats: Default::default(),
+            no_text: false,
         }
     }
 
@@ -139,6 +164,26 @@ pub(crate) mod tests {
             ["input", "batch_size (from 2 to 9)"]
         );
     }
+
+    #[test]
+    fn what_is_not_asked_for_changes_no_id_and_what_is_asked_for_is_told() {
+        let one = spec();
+        let mut other = spec();
+        other.formats.insert(crate::core::format::Format::Parquet);
+        other.no_text = true;
+        assert_eq!(job_id(&one), job_id(&other));
+        // The id that this spec had before second opinions were there.
+        assert_eq!(job_id(&one).as_str(), "job-efcb88d994b4c105b31e");
+        other.second_opinion = Some(crate::core::opinion::SecondOpinion::Precedents);
+        other.precedents = 10;
+        assert_ne!(job_id(&one), job_id(&other));
+        let told = [
+            "second_opinion (from null to \"precedents\")",
+            "precedents (from null to 10)",
+        ];
+        assert_eq!(differences(&one, &other), told);
+    }
+
     #[test]
     fn a_stores_token_is_the_version_of_one_object_and_a_digest_of_any() {
         let there = |key: &str, version: &str| {

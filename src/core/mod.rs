@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod chunk;
+pub mod format;
 pub mod identity;
 pub mod ids;
 pub mod invariants;
@@ -12,6 +13,7 @@ pub mod job;
 pub mod lane;
 pub mod messages;
 pub mod money;
+pub mod opinion;
 pub mod outcome;
 pub mod plan;
 pub mod prefix;

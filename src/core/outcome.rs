@@ -50,6 +50,14 @@ pub enum ReviewReason {
     RepairedAnswer,
     /// The model says that the text does not suffice.
     InsufficientInformation,
+    /// The nearest coded reports have another code (a second opinion by precedents).
+    PrecedentsDisagree,
+    /// The model, asked once more, gave another code (a second opinion by sample).
+    SecondSampleDisagrees,
+    /// A second opinion was asked for, and there is none.
+    NoSecondOpinion,
+    /// The primary code is a heading: codes under it say more.
+    HeadingCode,
     /// The row has no id.
     EmptyId,
     /// The record has fewer fields than the header.
@@ -64,12 +72,16 @@ pub enum ReviewReason {
 
 impl ReviewReason {
     /// Every reason, for tables and schemas.
-    pub const ALL: [ReviewReason; 10] = [
+    pub const ALL: [ReviewReason; 14] = [
         ReviewReason::EvidenceNotFound,
         ReviewReason::LowConfidence,
         ReviewReason::TextTruncated,
         ReviewReason::RepairedAnswer,
         ReviewReason::InsufficientInformation,
+        ReviewReason::PrecedentsDisagree,
+        ReviewReason::SecondSampleDisagrees,
+        ReviewReason::NoSecondOpinion,
+        ReviewReason::HeadingCode,
         ReviewReason::EmptyId,
         ReviewReason::RaggedShort,
         ReviewReason::RaggedLong,
@@ -85,6 +97,10 @@ impl ReviewReason {
             ReviewReason::TextTruncated => "text_truncated",
             ReviewReason::RepairedAnswer => "repaired_answer",
             ReviewReason::InsufficientInformation => "insufficient_information",
+            ReviewReason::PrecedentsDisagree => "precedents_disagree",
+            ReviewReason::SecondSampleDisagrees => "second_sample_disagrees",
+            ReviewReason::NoSecondOpinion => "no_second_opinion",
+            ReviewReason::HeadingCode => "heading_code",
             ReviewReason::EmptyId => "empty_id",
             ReviewReason::RaggedShort => "ragged_short",
             ReviewReason::RaggedLong => "ragged_long",

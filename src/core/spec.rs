@@ -1,8 +1,12 @@
 //! A job's spec, resolved and frozen at creation: a later change of defaults does not make a second job of it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use super::format::Format;
 use super::money::NanoUsd;
+use super::opinion::SecondOpinion;
 use super::problem::ProblemType;
 
 /// An object in a bucket. Locally a bucket is a folder that the composition names.
@@ -95,6 +99,35 @@ pub struct JobSpec {
     /// Answers paid for before this job are not used (`--fresh`).
     #[serde(default)]
     pub fresh: bool,
+    /// Who is asked besides the model; none: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_opinion: Option<SecondOpinion>,
+    /// Nearest coded reports that are shown to the model with each report, as examples; 0: none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub precedents: u32,
+    /// Bucket of the user's own coded reports (an artifact of `annexa corpus build`); none: those that come with the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corpus_bucket: Option<String>,
+    /// Key of the user's own coded reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corpus_key: Option<String>,
+    /// Version of the user's own coded reports, as the store names it; none: whatever is there must have the digest below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corpus_version: Option<String>,
+    /// SHA-256 of the artifact of coded reports in hex; none: no coded reports are used, or the built-in ones are the model
+    /// itself, whose version names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corpus_sha256: Option<String>,
+    /// Forms in which results are written besides CSV. They shape no answer.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub formats: BTreeSet<Format>,
+    /// report.html quotes no report. It shapes no answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_text: bool,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What may change about a job when it is gone on with: none of it shapes an answer.
@@ -164,6 +197,16 @@ impl JobSpec {
         self.max_cost_usd = max_cost;
     }
 
+    /// Name of the column of the ids.
+    pub fn id_column(&self) -> &str {
+        self.id_column.as_deref().unwrap_or(defaults::ID_COLUMN)
+    }
+
+    /// Name of the column of the texts.
+    pub fn text_column(&self) -> &str {
+        self.text_column.as_deref().unwrap_or(defaults::TEXT_COLUMN)
+    }
+
     /// The input.
     pub fn input(&self) -> BlobRef {
         BlobRef::new(&self.input_bucket, &self.input_key)
@@ -181,10 +224,22 @@ impl JobSpec {
             self.imdrf_key.as_ref()?,
         ))
     }
+
+    /// The user's own coded reports, if any.
+    pub fn corpus(&self) -> Option<BlobRef> {
+        Some(BlobRef::new(
+            self.corpus_bucket.as_ref()?,
+            self.corpus_key.as_ref()?,
+        ))
+    }
 }
 
 /// What the contract gives where a spec is silent.
 pub mod defaults {
+    /// Column of the ids.
+    pub const ID_COLUMN: &str = "id";
+    /// Column of the texts.
+    pub const TEXT_COLUMN: &str = "mdr_text";
     /// Reports a call.
     pub const BATCH_SIZE: u32 = 2;
     /// Calls in flight per worker process.

@@ -216,6 +216,14 @@ impl Resolver {
             review_below: request.review_below,
             again: request.again.clone(),
             fresh: request.fresh,
+            second_opinion: None,
+            precedents: 0,
+            corpus_bucket: None,
+            corpus_key: None,
+            corpus_version: None,
+            corpus_sha256: None,
+            formats: Default::default(),
+            no_text: false,
         }
     }
 

@@ -7,11 +7,8 @@ use super::machine::{Event, Machine, Window};
 use super::normalise::encoding_of;
 use super::rows::FieldReader;
 use super::sniff::{BOM, refuse_what_is_no_csv};
+use crate::core::spec::defaults::{ID_COLUMN, TEXT_COLUMN};
 
-/// The id column where none is named.
-pub const DEFAULT_ID_COLUMN: &str = "id";
-/// The text column where none is named.
-pub const DEFAULT_TEXT_COLUMN: &str = "mdr_text";
 /// The most that a record may have, in bytes: 1 MiB.
 pub const DEFAULT_MAX_RECORD_BYTES: usize = 1 << 20;
 /// Rows in a chunk.
@@ -53,11 +50,11 @@ impl Default for InputOptions {
 
 impl InputOptions {
     pub(crate) fn id_name(&self) -> &str {
-        self.id_column.as_deref().unwrap_or(DEFAULT_ID_COLUMN)
+        self.id_column.as_deref().unwrap_or(ID_COLUMN)
     }
 
     pub(crate) fn text_name(&self) -> &str {
-        self.text_column.as_deref().unwrap_or(DEFAULT_TEXT_COLUMN)
+        self.text_column.as_deref().unwrap_or(TEXT_COLUMN)
     }
 }
 

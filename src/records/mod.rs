@@ -29,8 +29,8 @@ pub use columns::look_like_names;
 pub use dialect::Terminator;
 pub use error::InputError;
 pub use header::{
-    DEFAULT_CHUNK_ROWS, DEFAULT_ID_COLUMN, DEFAULT_MAX_RECORD_BYTES, DEFAULT_TEXT_COLUMN,
-    HEAD_BYTES, InputOptions, Layout, SCANNER_VERSION, layout,
+    DEFAULT_CHUNK_ROWS, DEFAULT_MAX_RECORD_BYTES, HEAD_BYTES, InputOptions, Layout,
+    SCANNER_VERSION, layout,
 };
 pub use normalise::{Compression, Normalise, detect_compression, needs_normalising, normalised};
 pub use row::{Row, RowFault, RowFlag};

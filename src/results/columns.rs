@@ -1,6 +1,7 @@
 //! Which columns a result has, and where.
 
 use crate::core::problem::{Problem, ProblemType};
+use crate::core::spec::JobSpec;
 
 /// What each asked problem type gets, behind its prefix.
 const OF_PROBLEM: [&str; 7] = [
@@ -56,6 +57,19 @@ impl ResultColumns {
         }
     }
 
+    /// The columns of the results of a job with this spec, whose input has `input_columns`.
+    pub fn of_job(input_columns: &[String], spec: &JobSpec) -> ResultColumns {
+        ResultColumns::new(input_columns, spec.problem_type)
+    }
+
+    /// The columns behind a header that the program wrote for a job with this spec; none: they are another job's, or somebody
+    /// has changed them.
+    pub fn of_header(header: &[String], spec: &JobSpec) -> Option<ResultColumns> {
+        let ours = ResultColumns::of_job(&[], spec).names.len();
+        let input = header.get(..header.len().checked_sub(ours)?)?;
+        Some(ResultColumns::of_job(input, spec)).filter(|columns| columns.names == header)
+    }
+
     /// All names, in order.
     pub fn names(&self) -> &[String] {
         &self.names
@@ -109,6 +123,21 @@ mod tests {
             text_truncated answered_by model prompt_version attempts input_tokens output_tokens \
             cache_read_tokens cache_write_tokens cost_usd request_id error";
         assert_eq!(columns.names().join(" "), contract);
+    }
+
+    #[test]
+    fn a_header_that_was_written_is_found_again() {
+        let spec = crate::core::identity::tests::spec();
+        let input: Vec<String> = ["id", "row", "mdr_text"].map(String::from).into();
+        let columns = ResultColumns::of_job(&input, &spec);
+        let found = ResultColumns::of_header(columns.names(), &spec).unwrap();
+        assert_eq!(found, columns);
+        assert_eq!(found.input_columns(), 3);
+        assert_eq!(ResultColumns::of_header(&columns.names()[..9], &spec), None);
+        assert_eq!(ResultColumns::of_header(&[], &spec), None);
+        let mut changed = columns.names().to_vec();
+        changed[4] = "result".to_string();
+        assert_eq!(ResultColumns::of_header(&changed, &spec), None);
     }
 
     #[test]

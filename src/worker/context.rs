@@ -293,7 +293,7 @@ impl Worker {
         Ok(JobContext {
             job_id: job_id.clone(),
             job_created_ms: created_ms,
-            columns: ResultColumns::new(&plan.layout.columns, spec.problem_type),
+            columns: ResultColumns::of_job(&plan.layout.columns, &spec),
             calls: CallPermits::new(limits.max_workers),
             lane,
             line: Line::new(turns(&plan)),

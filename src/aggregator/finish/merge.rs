@@ -41,7 +41,7 @@ pub(super) async fn merge(
     terms: &TermTable,
 ) -> PortResult<Merged> {
     let is_partial = job.stopping.is_some();
-    let columns = ResultColumns::new(&plan.layout.columns, job.spec.problem_type);
+    let columns = ResultColumns::of_job(&plan.layout.columns, &job.spec);
     let header = header_bytes(&columns);
     let suffix = if is_partial { ".partial.csv" } else { ".csv" };
     let mut results = Output::begin(ports, job, format!("results{suffix}"), &header).await?;

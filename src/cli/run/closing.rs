@@ -10,10 +10,10 @@ use super::progress::span;
 use crate::core::job::{End, JobRecord, PauseReason, Phase};
 use crate::core::outcome::Outcome;
 use crate::core::tally::Tally;
+use crate::outputs::Outputs;
 use crate::ports::error::PortError;
 use crate::report::manifest::{Manifest, ManifestEntry};
 use crate::report::summary::Summary;
-use crate::results::ResultColumns;
 
 /// Rows that are shown as examples.
 const SHOWN_ROWS: usize = 3;
@@ -49,7 +49,7 @@ pub fn table(
         return files(prepared);
     }
     if !args.no_text {
-        show_rows(prepared.folder.path(), job);
+        show_rows(prepared.folder.path());
     }
     println!("{:>12}  outcome", "rows");
     for outcome in Outcome::ALL {
@@ -234,32 +234,24 @@ fn print_summary(folder: &Path) {
 
 /// The first coded rows, so that a newcomer sees what a result is. Nothing is said if they cannot be read: the table
 /// names the file.
-fn show_rows(folder: &Path, job: &JobRecord) {
-    let (Ok(mut reader), Some(plan)) = (
-        csv::Reader::from_path(folder.join("results.csv")),
-        &job.plan,
-    ) else {
+fn show_rows(folder: &Path) {
+    let Ok(outputs) = Outputs::open(folder) else {
         return;
     };
-    let columns = ResultColumns::new(&plan.layout.columns, job.spec.problem_type);
-    let get = |record: &csv::StringRecord, at: Option<usize>| {
-        at.and_then(|at| record.get(at))
-            .unwrap_or_default()
-            .to_string()
-    };
-    let coded = reader
-        .records()
-        .filter_map(Result::ok)
-        .filter(|record| get(record, columns.own("outcome")) == Outcome::Coded.name())
-        .take(SHOWN_ROWS);
-    for record in coded {
-        println!("row {}", get(&record, columns.own("row")));
-        for problem in job.spec.problem_type.problems() {
-            let field = |name: &str| get(&record, columns.of_problem(*problem, name));
+    let Ok(mut rows) = outputs.rows() else { return };
+    let mut shown = 0;
+    while let (true, Ok(Some(row))) = (shown < SHOWN_ROWS, rows.next_row()) {
+        if row.outcome() != Some(Outcome::Coded) {
+            continue;
+        }
+        println!("row {}", row.own("row"));
+        for problem in outputs.owner().spec.problem_type.problems() {
+            let field = |name: &str| row.of_problem(*problem, name);
             let head = format!("{} {}", field("code"), field("term"));
             println!("  {:<8} {head} ({})", problem.name(), field("confidence"));
-            println!("           \"{}\"", short(&field("evidence")));
+            println!("           \"{}\"", short(field("evidence")));
         }
+        shown += 1;
     }
     println!();
 }

@@ -6,14 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::adapters::local::files::is_half_written;
-use crate::core::ids::JobId;
-use crate::core::spec::JobSpec;
+use crate::outputs::OWNER;
+pub use crate::outputs::Owner;
 
 /// State of a run: the ledger and the lock. Not part of the results.
 pub const STATE_FOLDER: &str = "_annexa";
-
-/// The file that says which job owns a folder.
-const OWNER: &str = "job.json";
 
 /// What a run writes into its folder.
 const OWN_NAMES: [&str; 10] = [
@@ -36,15 +33,6 @@ pub struct OutputFolder {
     is_new: bool,
     /// Held for as long as the run lasts; the system lets go of it when the process dies, however it dies.
     _lock: File,
-}
-
-/// The job that owns a folder, as `job.json` has it.
-#[derive(Debug, serde::Deserialize)]
-pub struct Owner {
-    /// Its id.
-    pub job_id: JobId,
-    /// Its spec.
-    pub spec: JobSpec,
 }
 
 impl OutputFolder {

@@ -191,6 +191,14 @@ pub async fn spec(
             .or_else(|| models::default_review_below(&args.model)),
         again: None,
         fresh: args.fresh,
+        second_opinion: None,
+        precedents: 0,
+        corpus_bucket: None,
+        corpus_key: None,
+        corpus_version: None,
+        corpus_sha256: None,
+        formats: Default::default(),
+        no_text: false,
     })
 }
 

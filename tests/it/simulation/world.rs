@@ -148,6 +148,14 @@ impl World {
             review_below: None,
             again: None,
             fresh: false,
+            second_opinion: None,
+            precedents: 0,
+            corpus_bucket: None,
+            corpus_key: None,
+            corpus_version: None,
+            corpus_sha256: None,
+            formats: Default::default(),
+            no_text: false,
         };
         let job_id = identity::job_id(&spec);
         let store = Arc::new(MemoryStore::default());

@@ -42,6 +42,14 @@ pub fn spec(name: &str) -> JobSpec {
         review_below: Some(1.0 / 3.0),
         again: Some(name.into()),
         fresh: false,
+        second_opinion: None,
+        precedents: 0,
+        corpus_bucket: None,
+        corpus_key: None,
+        corpus_version: None,
+        corpus_sha256: None,
+        formats: Default::default(),
+        no_text: false,
     }
 }
 

@@ -1,0 +1,203 @@
+//! The outputs of a job as they lie in a folder, for commands that read them after the end: who owns them, and their rows one
+//! by one. Memory is that of one row, however many there are.
+
+mod row;
+
+#[cfg(test)]
+mod tests;
+
+pub use row::StoredRow;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use csv::{Reader, ReaderBuilder, StringRecord};
+
+use crate::core::ids::JobId;
+use crate::core::spec::JobSpec;
+use crate::report::manifest::Manifest;
+use crate::report::summary::Summary;
+use crate::results::ResultColumns;
+
+/// The file that says which job owns a folder.
+pub const OWNER: &str = "job.json";
+
+/// The job that owns a folder, as `job.json` has it.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct Owner {
+    /// Its id.
+    pub job_id: JobId,
+    /// Its spec.
+    pub spec: JobSpec,
+}
+
+/// A folder with the outputs of a job that has ended.
+#[derive(Debug)]
+pub struct Outputs {
+    folder: PathBuf,
+    owner: Owner,
+    results: PathBuf,
+    columns: ResultColumns,
+}
+
+impl Outputs {
+    /// Opens the folder that `path` names, or that holds the results file that `path` names.
+    ///
+    /// # Errors
+    /// It is no folder of outputs, its job has not ended, or its files do not belong together; says what to do.
+    pub fn open(path: &Path) -> anyhow::Result<Outputs> {
+        let shown = path.display();
+        let is_file = path
+            .metadata()
+            .with_context(|| format!("cannot read {shown}"))?
+            .is_file();
+        let folder = match (is_file, path.parent()) {
+            (true, Some(parent)) if parent.as_os_str().is_empty() => PathBuf::from("."),
+            (true, Some(parent)) => parent.to_path_buf(),
+            _ => path.to_path_buf(),
+        };
+        let owner: Owner = read_json(&folder.join(OWNER)).with_context(|| {
+            format!("{shown} is no folder of outputs: name the one that annexa run, or aws s3 cp, has made")
+        })?;
+        let results = match is_file {
+            true => path.to_path_buf(),
+            false => results_in(&folder)?,
+        };
+        let header = open_csv(&results)?.headers().map(names);
+        let header = header.with_context(|| format!("cannot read {}", results.display()))?;
+        let Some(columns) = ResultColumns::of_header(&header, &owner.spec) else {
+            bail!(
+                "{} has other columns than the job of {} writes: take the file as the job wrote it",
+                results.display(),
+                folder.join(OWNER).display()
+            );
+        };
+        Ok(Outputs {
+            folder,
+            owner,
+            results,
+            columns,
+        })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The job and its spec.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// The results file: `results.csv`, or of a job that was stopped `results.partial.csv`.
+    pub fn results(&self) -> &Path {
+        &self.results
+    }
+
+    /// Its columns.
+    pub fn columns(&self) -> &ResultColumns {
+        &self.columns
+    }
+
+    /// summary.json.
+    ///
+    /// # Errors
+    /// It is not there, or it is none.
+    pub fn summary(&self) -> anyhow::Result<Summary> {
+        read_json(&self.folder.join("summary.json"))
+    }
+
+    /// manifest.json.
+    ///
+    /// # Errors
+    /// It is not there, or it is none.
+    pub fn manifest(&self) -> anyhow::Result<Manifest> {
+        read_json(&self.folder.join("manifest.json"))
+    }
+
+    /// The rows, from the first.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn rows(&self) -> anyhow::Result<StoredRows<'_>> {
+        let mut reader = open_csv(&self.results)?;
+        // The header is no row; it was looked at when the folder was opened.
+        reader.headers()?;
+        Ok(StoredRows {
+            outputs: self,
+            reader,
+            record: StringRecord::new(),
+        })
+    }
+}
+
+/// The rows of a results file, one at a time.
+pub struct StoredRows<'o> {
+    outputs: &'o Outputs,
+    reader: Reader<File>,
+    record: StringRecord,
+}
+
+impl StoredRows<'_> {
+    /// The next row; none: that was the last one.
+    ///
+    /// # Errors
+    /// The file is not as it was written: names file, line and byte.
+    pub fn next_row(&mut self) -> anyhow::Result<Option<StoredRow<'_>>> {
+        let is_there = self
+            .reader
+            .read_record(&mut self.record)
+            .with_context(|| format!("{} is damaged", self.outputs.results.display()))?;
+        Ok(is_there.then(|| StoredRow::new(&self.record, self.outputs)))
+    }
+
+    /// Where the next row begins, for [`StoredRows::seek`].
+    pub fn position(&self) -> csv::Position {
+        self.reader.position().clone()
+    }
+
+    /// Goes on at a place that [`StoredRows::position`] gave.
+    ///
+    /// # Errors
+    /// The file cannot be read there.
+    pub fn seek(&mut self, position: csv::Position) -> anyhow::Result<()> {
+        Ok(self.reader.seek(position)?)
+    }
+}
+
+fn results_in(folder: &Path) -> anyhow::Result<PathBuf> {
+    let there = ["results.csv", "results.partial.csv"]
+        .map(|name| folder.join(name))
+        .into_iter()
+        .find(|path| path.is_file());
+    there.with_context(|| {
+        format!(
+            "{} holds no results.csv: its job has not ended (the same annexa run goes on with it)",
+            folder.display()
+        )
+    })
+}
+
+fn open_csv(path: &Path) -> anyhow::Result<Reader<File>> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(ReaderBuilder::new()
+        .buffer_capacity(1 << 18)
+        .from_reader(file))
+}
+
+fn names(header: &StringRecord) -> Vec<String> {
+    header.iter().map(str::to_string).collect()
+}
+
+/// Reads a JSON file of ours.
+///
+/// # Errors
+/// It cannot be read, or it is not what it should be: names the file and the line.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    serde_json::from_slice(&bytes)
+        .with_context(|| format!("{shown} is not what this program writes"))
+}
