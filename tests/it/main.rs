@@ -11,3 +11,4 @@ mod records;
 mod services;
 mod sim_bedrock;
 mod simulation;
+mod tools;
