@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod incidents;
 pub mod key;
+pub mod opinion;
 pub mod prompt;
 pub mod reply;
 pub mod schema;

@@ -14,6 +14,14 @@ const OF_PROBLEM: [&str; 7] = [
     "supporting",
 ];
 
+/// What each asked problem type gets behind these if a second opinion was asked for.
+const SECOND_OF_PROBLEM: [&str; 4] = [
+    "second_code",
+    "second_term",
+    "second_confidence",
+    "agreement",
+];
+
 /// What every row gets behind the problems.
 const OF_ROW: [&str; 13] = [
     "sufficient_information",
@@ -37,13 +45,23 @@ pub struct ResultColumns {
     names: Vec<String>,
     own_from: usize,
     problem_type: ProblemType,
+    has_second_opinion: bool,
 }
 
 impl ResultColumns {
-    /// The input's columns, then ours. Ours take the prefix `annexa_` where the input has one of that name.
+    /// The input's columns, then ours, without a second opinion. Ours take the prefix `annexa_` where the input has one of
+    /// that name.
     pub fn new(input_columns: &[String], problem_type: ProblemType) -> ResultColumns {
+        ResultColumns::with(input_columns, problem_type, false)
+    }
+
+    fn with(
+        input_columns: &[String],
+        problem_type: ProblemType,
+        has_second_opinion: bool,
+    ) -> ResultColumns {
         let mut names = input_columns.to_vec();
-        for own in own_names(problem_type) {
+        for own in own_names(problem_type, has_second_opinion) {
             let mut name = own;
             while input_columns.contains(&name) {
                 name.insert_str(0, "annexa_");
@@ -54,12 +72,14 @@ impl ResultColumns {
             names,
             own_from: input_columns.len(),
             problem_type,
+            has_second_opinion,
         }
     }
 
     /// The columns of the results of a job with this spec, whose input has `input_columns`.
     pub fn of_job(input_columns: &[String], spec: &JobSpec) -> ResultColumns {
-        ResultColumns::new(input_columns, spec.problem_type)
+        let has_second_opinion = spec.second_opinion.is_some();
+        ResultColumns::with(input_columns, spec.problem_type, has_second_opinion)
     }
 
     /// The columns behind a header that the program wrote for a job with this spec; none: they are another job's, or somebody
@@ -85,9 +105,15 @@ impl ResultColumns {
         self.problem_type
     }
 
+    /// Whether there are columns of a second opinion.
+    pub fn has_second_opinion(&self) -> bool {
+        self.has_second_opinion
+    }
+
     /// Position of one of our columns by its plain name, from 0.
     pub fn own(&self, name: &str) -> Option<usize> {
-        let at = own_names(self.problem_type).position(|own| own == name)?;
+        let mut own = own_names(self.problem_type, self.has_second_opinion);
+        let at = own.position(|own| own == name)?;
         Some(self.own_from + at)
     }
 
@@ -97,11 +123,16 @@ impl ResultColumns {
     }
 }
 
-fn own_names(problem_type: ProblemType) -> impl Iterator<Item = String> {
+fn own_names(problem_type: ProblemType, has_second_opinion: bool) -> impl Iterator<Item = String> {
     let first = ["row", "outcome", "review"].into_iter().map(str::to_string);
-    let problems = problem_type.problems().iter().flat_map(|problem| {
+    let second: &[&str] = match has_second_opinion {
+        true => &SECOND_OF_PROBLEM,
+        false => &[],
+    };
+    let problems = problem_type.problems().iter().flat_map(move |problem| {
         OF_PROBLEM
             .iter()
+            .chain(second)
             .map(|field| format!("{}_{field}", problem.column_prefix()))
     });
     first
@@ -123,6 +154,33 @@ mod tests {
             text_truncated answered_by model prompt_version attempts input_tokens output_tokens \
             cache_read_tokens cache_write_tokens cost_usd request_id error";
         assert_eq!(columns.names().join(" "), contract);
+    }
+
+    #[test]
+    fn a_second_opinion_stands_right_behind_each_problem_it_is_about() {
+        let mut spec = crate::core::identity::tests::spec();
+        let input = vec!["id".to_string()];
+        let without = ResultColumns::of_job(&input, &spec);
+        assert_eq!(
+            without,
+            ResultColumns::new(&input, crate::core::problem::ProblemType::Both)
+        );
+        assert_eq!(without.of_problem(Problem::Product, "agreement"), None);
+        spec.second_opinion = Some(crate::core::opinion::SecondOpinion::Precedents);
+        let with = ResultColumns::of_job(&input, &spec);
+        for problem in Problem::ALL {
+            let supporting = with.of_problem(problem, "supporting").unwrap();
+            let prefix = problem.column_prefix();
+            let behind = SECOND_OF_PROBLEM.map(|field| format!("{prefix}_{field}"));
+            assert_eq!(with.names()[supporting + 1..supporting + 5], behind);
+        }
+        assert_eq!(
+            with.own("error"),
+            without.own("error").map(|without| without + 8)
+        );
+        let found = ResultColumns::of_header(with.names(), &spec);
+        assert_eq!(found, Some(with));
+        assert_eq!(ResultColumns::of_header(without.names(), &spec), None);
     }
 
     #[test]

@@ -7,4 +7,4 @@ mod row;
 
 pub use columns::ResultColumns;
 pub use previous::PreviousRows;
-pub use row::{ChunkWriter, ResultRow, header_bytes};
+pub use row::{ChunkWriter, ResultRow, SecondCode, header_bytes};

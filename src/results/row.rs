@@ -7,9 +7,24 @@ use crate::core::answer::{IncidentAnswer, Suggestion};
 use crate::core::identity::sha256_hex;
 use crate::core::ids::RowNo;
 use crate::core::money::{NanoUsd, Usage};
+use crate::core::opinion::Agreement;
 use crate::core::outcome::{AnsweredBy, Outcome, ReviewReason};
+use crate::core::problem::Problem;
 use crate::core::tally::Tally;
 use crate::terms::TermTable;
+
+/// What a second opinion says of one problem of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecondCode {
+    /// The problem.
+    pub problem: Problem,
+    /// Its primary code.
+    pub code: String,
+    /// Its own confidence, 0 to 1.
+    pub confidence: f64,
+    /// How it agrees with the first; none: the first has no code.
+    pub agreement: Option<Agreement>,
+}
 
 /// Everything that a row gets besides its input columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +37,8 @@ pub struct ResultRow {
     pub review: BTreeSet<ReviewReason>,
     /// The answer; of a failed row what is good of it.
     pub answer: IncidentAnswer,
+    /// The second opinion's primary codes, one a problem at most; empty: there is none.
+    pub second: Vec<SecondCode>,
     /// The text was cut before it was sent.
     pub text_truncated: bool,
     /// Who answered; none: nobody was asked.
@@ -47,6 +64,7 @@ impl ResultRow {
             outcome,
             review: BTreeSet::new(),
             answer: IncidentAnswer::default(),
+            second: Vec::new(),
             text_truncated: false,
             answered_by: None,
             attempts: 0,
@@ -140,6 +158,10 @@ impl<'c> ChunkWriter<'c> {
         self.field(review.join(";"));
         for problem in self.columns.problem_type().problems() {
             self.suggestions(result.answer.suggestions(*problem));
+            if self.columns.has_second_opinion() {
+                let second = result.second.iter().find(|own| own.problem == *problem);
+                self.second_code(second);
+            }
         }
         let was_asked = result.answered_by.is_some();
         // Said only where a model said it.
@@ -217,6 +239,20 @@ impl<'c> ChunkWriter<'c> {
         self.field(serde_json::Value::from(supporting).to_string());
     }
 
+    fn second_code(&mut self, second: Option<&SecondCode>) {
+        let Some(second) = second else {
+            for _ in 0..4 {
+                self.field("");
+            }
+            return;
+        };
+        let term = self.terms.by_code(&second.code);
+        self.field(&second.code);
+        self.field(term.map_or("", |term| term.term()));
+        self.field(confidence(second.confidence));
+        self.field(second.agreement.map_or("", Agreement::name));
+    }
+
     fn field(&mut self, value: impl AsRef<[u8]>) {
         self.csv
             .write_field(value)
@@ -246,4 +282,71 @@ impl<'c> ChunkWriter<'c> {
 /// Four decimals: what is behind them says nothing.
 fn confidence(value: f64) -> String {
     format!("{value:.4}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::identity::tests::spec;
+    use crate::core::opinion::SecondOpinion;
+
+    fn written(has_second_opinion: bool) -> Vec<Vec<String>> {
+        let mut spec = spec();
+        spec.second_opinion = has_second_opinion.then_some(SecondOpinion::Precedents);
+        let columns = ResultColumns::of_job(&["id".to_string()], &spec);
+        let terms = TermTable::builtin();
+        let mut row = ResultRow::new(1, Outcome::Coded);
+        row.second = vec![SecondCode {
+            problem: Problem::Patient,
+            code: "E2401".to_string(),
+            confidence: 0.25,
+            agreement: Some(Agreement::Different),
+        }];
+        let mut writer = ChunkWriter::new(&columns, &terms, "m", "1");
+        writer.write(&["r".to_string()], &row);
+        writer.write(&["s".to_string()], &ResultRow::failed(2, "refused", "no"));
+        let (bytes, _, _) = writer.finish();
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(&bytes[..]);
+        let records = reader.records().map(|record| {
+            let record = record.expect("every line has as many fields as the header");
+            record.iter().map(str::to_string).collect()
+        });
+        records.collect()
+    }
+
+    #[test]
+    fn a_second_opinion_is_written_behind_its_problem_and_only_where_it_was_asked_for() {
+        let (with, without) = (written(true), written(false));
+        let terms = TermTable::builtin();
+        let term = terms.by_code("E2401").unwrap().term();
+        let is_second = |name: &String| name.contains("_second_") || name.ends_with("_agreement");
+        let second: Vec<(&str, &str)> = with[0]
+            .iter()
+            .zip(&with[1])
+            .filter(|(name, _)| is_second(name))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let expected = [
+            ("product_problem_second_code", ""),
+            ("product_problem_second_term", ""),
+            ("product_problem_second_confidence", ""),
+            ("product_problem_agreement", ""),
+            ("patient_problem_second_code", "E2401"),
+            ("patient_problem_second_term", term),
+            ("patient_problem_second_confidence", "0.2500"),
+            ("patient_problem_agreement", "different"),
+        ];
+        assert_eq!(second, expected);
+        for (with_it, without_it) in with.iter().zip(&without) {
+            let rest: Vec<&String> = with[0]
+                .iter()
+                .zip(with_it)
+                .filter(|(name, _)| !is_second(name))
+                .map(|(_, value)| value)
+                .collect();
+            assert_eq!(rest, without_it.iter().collect::<Vec<_>>());
+        }
+    }
 }

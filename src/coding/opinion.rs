@@ -1,0 +1,144 @@
+//! How two opinions on a report agree: compared problem by problem, by codes and their place in the tree of terms.
+
+use crate::core::answer::{IncidentAnswer, Suggestion};
+use crate::core::opinion::Agreement;
+use crate::core::problem::ProblemType;
+use crate::results::SecondCode;
+use crate::terms::TermTable;
+
+/// How the codes of one problem agree; none: one of them has no code. The same in both directions.
+pub fn agreement(
+    first: &[Suggestion],
+    second: &[Suggestion],
+    terms: &TermTable,
+) -> Option<Agreement> {
+    let (one, other) = (&first.first()?.code, &second.first()?.code);
+    let lists = |list: &[Suggestion], code: &str| list.iter().any(|entry| entry.code == code);
+    // Parents come from parent_code alone: digits mislead.
+    let is_above = |above: &str, code: &str| {
+        let ancestors = terms.ancestors(code);
+        ancestors
+            .iter()
+            .any(|term| term.code() == above && above != code)
+    };
+    Some(if one == other {
+        Agreement::Same
+    } else if lists(first, other) || lists(second, one) {
+        Agreement::Listed
+    } else if is_above(one, other) || is_above(other, one) {
+        Agreement::Related
+    } else {
+        Agreement::Different
+    })
+}
+
+/// What a second opinion puts beside the first, for the problems where it has a code.
+pub fn compare(
+    first: &IncidentAnswer,
+    second: &IncidentAnswer,
+    asked: ProblemType,
+    terms: &TermTable,
+) -> Vec<SecondCode> {
+    let of_problem = |problem| {
+        let list = second.suggestions(problem);
+        let primary = list.first()?;
+        Some(SecondCode {
+            problem,
+            code: primary.code.clone(),
+            confidence: primary.confidence,
+            agreement: agreement(first.suggestions(problem), list, terms),
+        })
+    };
+    let problems = asked.problems().iter().copied();
+    problems.filter_map(of_problem).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::core::problem::Problem;
+
+    fn list(codes: &[&str]) -> Vec<Suggestion> {
+        let entry = |code: &&str| Suggestion {
+            code: code.to_string(),
+            confidence: 0.5,
+            evidence: String::new(),
+            rationale: String::new(),
+        };
+        codes.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn agreement_is_by_codes_and_by_parents_and_never_by_digits() {
+        let terms = TermTable::builtin();
+        // E1707 has the digits of E17, and E23 for a parent (IMDRF release 2025).
+        let parent = terms.parent(terms.by_code("E1707").unwrap()).unwrap();
+        assert_eq!(parent.code(), "E23");
+        let cases: [(&[&str], &[&str], Option<Agreement>); 11] = [
+            (&["A0401"], &["A0401", "A05"], Some(Agreement::Same)),
+            (&["A05", "A0401"], &["A0401"], Some(Agreement::Listed)),
+            (&["A05"], &["A0401", "A05"], Some(Agreement::Listed)),
+            // Listed counts before related.
+            (&["A04", "A0401"], &["A0401"], Some(Agreement::Listed)),
+            (&["A04"], &["A0401"], Some(Agreement::Related)),
+            (&["A040101"], &["A04"], Some(Agreement::Related)),
+            (&["E1707"], &["E23"], Some(Agreement::Related)),
+            (&["E1707"], &["E17"], Some(Agreement::Different)),
+            // Siblings, and supporting codes that both have, are no agreement of the primary ones.
+            (
+                &["A0401", "A07"],
+                &["A0402", "A07"],
+                Some(Agreement::Different),
+            ),
+            (&[], &["A04"], None),
+            (&["A04"], &[], None),
+        ];
+        for (first, second, expected) in cases {
+            let found = agreement(&list(first), &list(second), &terms);
+            assert_eq!(found, expected, "{first:?} {second:?}");
+        }
+    }
+
+    #[test]
+    fn an_insufficient_answer_gets_the_second_code_and_no_agreement() {
+        let terms = TermTable::builtin();
+        let second = IncidentAnswer {
+            sufficient_information: true,
+            product: list(&["A0401"]),
+            ..IncidentAnswer::default()
+        };
+        let compared = compare(
+            &IncidentAnswer::default(),
+            &second,
+            ProblemType::Both,
+            &terms,
+        );
+        let expected = SecondCode {
+            problem: Problem::Product,
+            code: "A0401".to_string(),
+            confidence: 0.5,
+            agreement: None,
+        };
+        assert_eq!(compared, [expected]);
+        let patient = compare(&second, &second, ProblemType::Patient, &terms);
+        assert_eq!(patient, [], "nothing is said of what was not asked");
+    }
+
+    proptest! {
+        #[test]
+        fn who_is_asked_first_does_not_matter(
+            one in prop::collection::vec(0usize..1_000, 0..4),
+            other in prop::collection::vec(0usize..1_000, 0..4),
+        ) {
+            let terms = TermTable::builtin();
+            let codes = |picks: &[usize]| {
+                let all = terms.terms();
+                list(&picks.iter().map(|pick| all[pick % all.len()].code()).collect::<Vec<_>>())
+            };
+            let (one, other) = (codes(&one), codes(&other));
+            prop_assert_eq!(agreement(&one, &other, &terms), agreement(&other, &one, &terms));
+        }
+    }
+}
