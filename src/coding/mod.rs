@@ -1,6 +1,7 @@
 //! From a report's text to a trusted answer: what is sent, what is accepted, and under which key an answer is kept.
 
 pub mod batch;
+pub mod evidence;
 pub mod incidents;
 pub mod key;
 pub mod opinion;

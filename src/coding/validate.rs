@@ -4,9 +4,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::evidence::FoldedText;
 use crate::core::answer::{IncidentAnswer, Suggestion};
 use crate::core::problem::{Problem, ProblemType};
-use crate::terms::{Matched, TermTable};
+use crate::terms::{Matched, Term, TermTable};
 
 /// The most codes for one problem type.
 pub const MAX_SUGGESTIONS: usize = 4;
@@ -91,15 +92,15 @@ fn check_incident(incident: &Value, text: &str, asked: ProblemType, terms: &Term
     if sufficient == Some(false) {
         return Checked::Valid(answer);
     }
-    let folded_text = fold(text);
+    let folded = FoldedText::new(text);
     let mut faults = Vec::new();
     for problem in asked.problems() {
         match check_list(incident.get(problem.name()), *problem, terms) {
-            Ok((list, repaired)) => {
-                answer.repaired |= repaired;
-                answer.evidence_not_found |= list
-                    .iter()
-                    .any(|entry| !is_quoted(&entry.evidence, &folded_text));
+            Ok((list, repairs)) => {
+                answer.repaired |= !repairs.is_empty();
+                answer.repairs.extend(repairs);
+                answer.evidence_not_found |=
+                    list.iter().any(|entry| !folded.holds(&entry.evidence));
                 *answer.suggestions_mut(*problem) = list;
             }
             Err(fault) => faults.push(format!("{}: {fault}", problem.name())),
@@ -115,50 +116,96 @@ fn check_incident(incident: &Value, text: &str, asked: ProblemType, terms: &Term
     }
 }
 
-/// The good entries of a list and whether something had to be mapped or dropped. The primary entry must be good;
-/// a bad one behind it is dropped.
+/// The good entries of a list, and what had to be mapped or dropped. The primary entry must be good; a bad one behind it is
+/// dropped.
 fn check_list(
     list: Option<&Value>,
     problem: Problem,
     terms: &TermTable,
-) -> Result<(Vec<Suggestion>, bool), String> {
+) -> Result<(Vec<Suggestion>, Vec<String>), String> {
     let Some(entries) = list.and_then(Value::as_array) else {
         return Err("the list is missing".to_string());
     };
-    let mut repaired = entries.len() > MAX_SUGGESTIONS;
     let mut good: Vec<Suggestion> = Vec::new();
-    for (position, entry) in entries.iter().take(MAX_SUGGESTIONS).enumerate() {
+    let mut repairs = Vec::new();
+    let name = problem.name();
+    for (entry, number) in entries.iter().take(MAX_SUGGESTIONS).zip(1..) {
         match check_entry(entry, problem, terms) {
-            Ok((entry, _)) if good.iter().any(|known| known.code == entry.code) => repaired = true,
-            Ok((entry, mapped)) => {
-                repaired |= mapped;
+            Ok((entry, _)) if good.iter().any(|known| known.code == entry.code) => {
+                repairs.push(format!(
+                    "{name} {number}: {} a second time, dropped",
+                    entry.code
+                ));
+            }
+            Ok((entry, how)) => {
+                let mapped = mapped(how);
+                repairs.extend(
+                    mapped.map(|what| format!("{name} {number}: {what} taken as {}", entry.code)),
+                );
                 good.push(entry);
             }
-            Err(fault) if position == 0 => return Err(fault),
-            Err(_) => repaired = true,
+            Err(fault) if number == 1 => return Err(fault),
+            Err(fault) => repairs.push(format!("{name} {number}: dropped, {fault}")),
         }
+    }
+    let surplus = entries.len().saturating_sub(MAX_SUGGESTIONS);
+    if surplus > 0 {
+        repairs.push(format!(
+            "{name}: {surplus} entries behind number {MAX_SUGGESTIONS} dropped"
+        ));
     }
     if good.is_empty() {
         return Err("the list is empty although the information suffices".to_string());
     }
-    Ok((good, repaired))
+    Ok((good, repairs))
+}
+
+/// What stood in the place of a code; none: the code itself.
+pub fn mapped(how: Matched) -> Option<&'static str> {
+    match how {
+        Matched::Code => None,
+        Matched::CodeFolded => Some("a code with other case or spaces"),
+        Matched::Term => Some("a term in the place of a code"),
+        Matched::Alias => Some("an older wording in the place of a code"),
+    }
 }
 
 fn check_entry(
     entry: &Value,
     problem: Problem,
     terms: &TermTable,
-) -> Result<(Suggestion, bool), String> {
+) -> Result<(Suggestion, Matched), String> {
     let raw = RawSuggestion::deserialize(entry)
         .map_err(|_| "an entry is not of the schema's form".to_string())?;
     let given = raw.code.ok_or("an entry has no code")?;
+    let (term, how) = check_code(&given, problem, terms)?;
+    let confidence = raw.confidence.ok_or("an entry has no confidence")?;
+    check_confidence(confidence)?;
+    let suggestion = Suggestion {
+        code: term.code().to_string(),
+        confidence,
+        evidence: raw.evidence,
+        rationale: raw.rationale,
+    };
+    Ok((suggestion, how))
+}
+
+/// The term that `given` stands for in the list for `problem`, and by what it was recognised.
+///
+/// # Errors
+/// It stands for none, or for one that may not be chosen.
+pub fn check_code<'t>(
+    given: &str,
+    problem: Problem,
+    terms: &'t TermTable,
+) -> Result<(&'t Term, Matched), String> {
     // What a model invents is not quoted back at length: it could be report text.
     let shown: String = given
         .chars()
         .take(12)
         .filter(char::is_ascii_alphanumeric)
         .collect();
-    let Some(found) = terms.resolve(&given, problem) else {
+    let Some(found) = terms.resolve(given, problem) else {
         return Err(format!(
             "code '{shown}' is not in the list for {}",
             problem.name()
@@ -167,45 +214,18 @@ fn check_entry(
     if !found.term.selectable() {
         return Err(format!("code '{}' is not selectable", found.term.code()));
     }
-    let confidence = raw.confidence.ok_or("an entry has no confidence")?;
-    if !(0.0..=1.0).contains(&confidence) {
-        return Err("a confidence is not between 0 and 1".to_string());
+    Ok((found.term, found.how))
+}
+
+/// Whether a confidence is one.
+///
+/// # Errors
+/// It is not between 0 and 1.
+pub fn check_confidence(confidence: f64) -> Result<(), String> {
+    match (0.0..=1.0).contains(&confidence) {
+        true => Ok(()),
+        false => Err("a confidence is not between 0 and 1".to_string()),
     }
-    let suggestion = Suggestion {
-        code: found.term.code().to_string(),
-        confidence,
-        evidence: raw.evidence,
-        rationale: raw.rationale,
-    };
-    Ok((suggestion, found.how != Matched::Code))
-}
-
-/// Whether `evidence` stands in the text, escapes undone, case and white space folded. No evidence is not found.
-fn is_quoted(evidence: &str, folded_text: &str) -> bool {
-    let wanted = fold(&unescape(evidence));
-    !wanted.is_empty() && folded_text.contains(&wanted)
-}
-
-/// The five entities that text gets when it is put into XML.
-fn unescape(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&apos;", "'")
-        // Last, so that an escaped escape is undone once.
-        .replace("&amp;", "&")
-}
-
-/// Lower case, each run of white space one space.
-fn fold(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !folded.is_empty() {
-            folded.push(' ');
-        }
-        folded.extend(word.chars().flat_map(char::to_lowercase));
-    }
-    folded
 }
 
 #[cfg(test)]

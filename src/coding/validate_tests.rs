@@ -107,12 +107,16 @@ fn a_term_in_place_of_a_code_is_mapped_and_says_so() {
     let answer = valid(check_one(json!([entry("Material Fragmentation")])));
     assert_eq!(answer.product[0].code, "A040103");
     assert!(answer.repaired);
+    assert_eq!(
+        answer.repairs,
+        ["product 1: a term in the place of a code taken as A040103"]
+    );
 }
 
 #[test]
 fn an_exact_code_is_not_called_repaired() {
     let answer = valid(check_one(json!([entry("A0401")])));
-    assert!(!answer.repaired && !answer.evidence_not_found);
+    assert!(!answer.repaired && answer.repairs.is_empty() && !answer.evidence_not_found);
 }
 
 #[test]
@@ -136,6 +140,34 @@ fn a_bad_entry_behind_the_primary_is_dropped_and_said() {
     ])));
     assert_eq!(answer.product.len(), 1);
     assert!(answer.repaired);
+    assert_eq!(
+        answer.repairs,
+        [
+            "product 2: dropped, code 'A9999' is not in the list for product",
+            "product 3: A0401 a second time, dropped",
+        ]
+    );
+}
+
+#[test]
+fn entries_behind_the_fourth_are_dropped_and_said() {
+    let codes = ["A0401", "a 0402", "A010101", "A010102", "A0405", "A0406"];
+    let answer = valid(check_one(codes.map(entry).to_vec().into()));
+    assert_eq!(answer.product.len(), 4);
+    assert_eq!(
+        answer.repairs,
+        [
+            "product 2: a code with other case or spaces taken as A0402",
+            "product: 2 entries behind number 4 dropped",
+        ]
+    );
+}
+
+#[test]
+fn i10_what_a_model_writes_in_the_place_of_a_code_is_not_quoted_at_length() {
+    let said = "THE PATIENT JANE DOE DIED";
+    let answer = valid(check_one(json!([entry("A0401"), entry(said)])));
+    assert!(!answer.repairs[0].contains("JANE"), "{:?}", answer.repairs);
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub struct IncidentAnswer {
     /// Something had to be mapped or dropped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repaired: bool,
+    /// What that was, a line each; never report text. None of an answer that was kept before this was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<String>,
     /// Why a problem type has no valid code although the text suffices: the row fails, the other type is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,

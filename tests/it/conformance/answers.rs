@@ -28,7 +28,8 @@ pub fn paid(row: u64) -> PaidAnswer {
             product: vec![suggestion("A0401", 0.1 + 0.2), suggestion("A26", 1.0)],
             patient: vec![suggestion("E2401", 1.0 / 3.0)],
             evidence_not_found: true,
-            repaired: false,
+            repaired: true,
+            repairs: vec!["product 2: dropped".into()],
             faults: vec!["no code".into()],
         },
         usage: Usage {

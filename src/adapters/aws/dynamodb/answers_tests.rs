@@ -115,8 +115,16 @@ fn an_answer_in_the_words_of_a_model_fits_one_write_unit() {
         ],
         ..IncidentAnswer::default()
     };
-    let bytes = size(&paid(answer, 77));
+    let bytes = size(&paid(answer.clone(), 77));
     assert!(bytes <= UNIT_BYTES, "{bytes} bytes");
+    // What was repaired is a line, and the same words in all answers.
+    let repaired = IncidentAnswer {
+        repaired: true,
+        repairs: vec!["patient 3: an older wording in the place of a code taken as E0603".into()],
+        ..answer
+    };
+    let more = size(&paid(repaired, 77)) - bytes;
+    assert!(more <= 90, "{more} bytes for a repair");
 }
 
 #[test]
