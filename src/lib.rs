@@ -16,6 +16,7 @@ pub mod evaluate;
 pub mod fleet;
 pub mod inbox;
 pub mod jobs;
+pub mod notices;
 pub mod outputs;
 pub mod pacing;
 pub mod ports;

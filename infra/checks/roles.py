@@ -11,7 +11,7 @@ the stack's name: {"InboxBucket": ..}. The cluster stands for its name, which is
 import json
 import sys
 
-from template import load, resolve, settings
+from template import load, of_type, resolve, settings
 
 # The role of each service's tasks.
 TASK_ROLES = {"Splitter": "SplitterTaskRole", "Worker": "WorkerTaskRole", "Aggregator": "AggregatorTaskRole"}
@@ -19,7 +19,8 @@ POLICIES = {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
 
 
 def permissions(template, parameters, imports):
-    """All statements of all roles and managed policies, by logical id, with lists where one value may stand alone."""
+    """All statements of all roles and managed policies, by logical id, with lists where one value may stand alone. What a
+    policy on its own adds stands with the role that it is for."""
     known = settings(template, **parameters)
     known["Cluster"] = known["FleetName"]
     stack = known["StorageStack"]
@@ -34,6 +35,11 @@ def permissions(template, parameters, imports):
         if properties.get("ManagedPolicyArns"):
             raise ValueError(f"{name}: a managed policy of AWS holds more than is needed: say the statements instead")
         found[name] = [listed(one) for document in documents for one in document["Statement"]]
+    for one in of_type(template, "AWS::IAM::Policy").values():
+        if known.conditions[one["Condition"]]:
+            properties = resolve(one["Properties"], known, exported)
+            for role in one["Properties"]["Roles"]:
+                found[role["Ref"]] += [listed(each) for each in properties["PolicyDocument"]["Statement"]]
     if not found:
         raise LookupError("the template has no roles")
     return found

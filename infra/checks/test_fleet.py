@@ -38,7 +38,15 @@ class Tasks(unittest.TestCase):
             RequestsPerMinute="6",
             CallsInFlightPerWorker=7,
             LogLevel="warn",
+            NotifyEventBus="jobs",
+            NotifyTopicArn="arn:aws:sns:us-east-1:111122223333:jobs",
+            NotifyWebhookUrl="https://example.com/hook",
         )
+        told = {
+            "ANNEXA_NOTIFY_EVENT_BUS": "jobs",
+            "ANNEXA_NOTIFY_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:jobs",
+            "ANNEXA_NOTIFY_WEBHOOK_URL": "https://example.com/hook",
+        }
         made = stack(**given, FleetName="f")
         queue = lambda name: {"Ref": name}
         for name in ROLES:
@@ -57,11 +65,23 @@ class Tasks(unittest.TestCase):
                 "ANNEXA_LOG": "warn",
                 "ANNEXA_HEALTH_PORT": "8080",
                 "AWS_REGION": "us-east-1",
+                # Who tells of jobs that end.
+                **(told if name == "Aggregator" else {}),
             })  # fmt: skip
+
+    def test_the_secret_of_webhooks_reaches_the_aggregator_alone_and_never_as_text(self):
+        secret = "arn:aws:secretsmanager:us-east-1:111122223333:secret:hook-a1b2c3"
+        made = stack(NotifyWebhookUrl="https://example.com/hook", NotifyWebhookSecretArn=secret)
+        for name in ROLES:
+            (container,) = made[name + "Task"]["Properties"]["ContainerDefinitions"]
+            wanted = [{"Name": "ANNEXA_NOTIFY_WEBHOOK_SECRET", "ValueFrom": secret}] if name == "Aggregator" else None
+            self.assertEqual(container.get("Secrets"), wanted, name)
+        (bare,) = stack()["AggregatorTask"]["Properties"]["ContainerDefinitions"]
+        self.assertNotIn("Secrets", bare)
 
     def test_each_variable_is_one_that_the_programs_read(self):
         text = (INFRA.parent / "docs/CONFIGURATION.md").read_text(encoding="utf-8")
-        for name in environment(stack()["WorkerTask"]):
+        for name in environment(stack()["AggregatorTask"]):
             self.assertRegex(text, rf"`{name}`|\b{name}\b", f"docs/CONFIGURATION.md does not know {name}")
 
     def test_each_task_logs_to_its_own_group_and_never_waits_for_it(self):

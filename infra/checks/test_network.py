@@ -42,6 +42,20 @@ class Networks(unittest.TestCase):
         vpc = made["Vpc"]["Properties"]
         self.assertTrue(vpc["EnableDnsSupport"] and vpc["EnableDnsHostnames"])
 
+    def test_private_has_an_endpoint_for_each_service_that_is_told_of_jobs(self):
+        topic = "arn:aws:sns:us-east-1:111122223333:jobs"
+        for given, more in (
+            ({"NotifyEventBus": "default"}, {"events"}),
+            ({"NotifyTopicArn": topic}, {"sns"}),
+            ({"NotifyEventBus": "jobs", "NotifyTopicArn": topic}, {"events", "sns"}),
+        ):
+            made = stack(Network="private", **given)
+            self.assertEqual(self.interfaces(made)[0], ENDPOINTS | more)
+            after = refers_to(made["AggregatorService"]["Metadata"])
+            endpoints = {name for name in self.of(made, "AWS::EC2::VPCEndpoint")}
+            self.assertLessEqual(endpoints, after)
+            self.assertEqual(self.interfaces(stack(Network="public", **given)), (set(), {"s3", "dynamodb"}))
+
     def subnets(self, made):
         """The blocks of both subnets: of `[VpcCidr, count, bits]` the selected one."""
         found = []
@@ -107,7 +121,13 @@ class Combinations(unittest.TestCase):
     def test_nothing_refers_to_what_a_condition_leaves_out(self):
         alarms = ({}, {"AlarmEmail": "a@example.com"}, {"AlarmTopicArn": "arn:aws:sns:us-east-1:111122223333:a"})
         tasks = ({"WorkerTasksMax": 1}, {"WorkerTasksMax": 5, "WorkerCapacity": "on-demand"})
-        for parts in itertools.product(NETWORKS, alarms, tasks):
+        secret = "arn:aws:secretsmanager:us-east-1:111122223333:secret:hook-a1b2c3"
+        told = (
+            {},
+            {"NotifyEventBus": "default", "NotifyTopicArn": "arn:aws:sns:us-east-1:111122223333:jobs"},
+            {"NotifyWebhookUrl": "https://example.com/hook", "NotifyWebhookSecretArn": secret},
+        )
+        for parts in itertools.product(NETWORKS, alarms, tasks, told):
             given = {key: value for part in parts for key, value in part.items()}
             made = stack(**given)
             self.assertGreater(len(made), 30)
@@ -136,6 +156,8 @@ class Combinations(unittest.TestCase):
             (dict(Network="existing", VpcId="vpc-1"), "SubnetIds"),
             (dict(Network="public", VpcId="vpc-1"), "Network=existing"),
             (dict(Network="private", SecurityGroupIds="sg-1"), "Network=existing"),
+            (dict(Network="private", NotifyWebhookUrl="https://example.com/hook"), "NotifyEventBus"),
+            (dict(NotifyWebhookSecretArn="arn:aws:secretsmanager:us-east-1:111122223333:secret:a"), "NotifyWebhookUrl"),
             (dict(AlarmEmail="a@example.com", AlarmTopicArn="arn:aws:sns:us-east-1:111122223333:a"), "not both"),
         ):
             self.assertTrue(any(word in one for one in refused(**given)), given)

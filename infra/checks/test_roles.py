@@ -23,6 +23,7 @@ MADE_BY_AWS = {
     "ecr:GetDownloadUrlForLayer": "ECS pulls the image",
     "logs:CreateLogStream": "ECS writes the containers' logs",
     "logs:PutLogEvents": "ECS writes the containers' logs",
+    "secretsmanager:GetSecretValue": "ECS puts the webhook's secret into the aggregator's environment",
     "kms:Decrypt": "S3, SQS and DynamoDB use the key",
     "kms:DescribeKey": "DynamoDB uses the key",
     "kms:Encrypt": "DynamoDB uses the key",
@@ -62,6 +63,11 @@ def their_key(partition, region):
     return f"arn:{partition}:kms:{region}:444455556666:key/" + "1" * 36
 
 
+def told(partition, region, service, name):
+    """What parameters name of those who are told of jobs that end."""
+    return f"arn:{partition}:{service}:{region}:111122223333:{name}"
+
+
 def roles(template=FLEET, place=PLACES[0], name="annexa", **given):
     partition, region, geography = place
     model = "anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -72,6 +78,10 @@ def roles(template=FLEET, place=PLACES[0], name="annexa", **given):
         "InputBucket": "their-inputs",
         "TermsBucket": "their-terms",
         "InputKeyArns": their_key(partition, region),
+        "NotifyEventBus": "default",
+        "NotifyTopicArn": told(partition, region, "sns", "jobs"),
+        "NotifyWebhookUrl": "https://example.com/hook",
+        "NotifyWebhookSecretArn": told(partition, region, "secretsmanager", "secret:hook-a1b2c3"),
         **given,
     }
     parameters = {**given, "FleetName": name, "AWS_Partition": partition, "AWS_Region": region, "AWS_StackName": f"{name}-fleet"}
@@ -145,6 +155,8 @@ class Roles(unittest.TestCase):
             own += [their_key(partition, region)]
             own += [f"arn:{partition}:logs:{here}:log-group:/annexa/annexa/{one}:*" for one in ("splitter", "worker", "aggregator")]
             own += [f"arn:{partition}:ecr:{here}:repository/annexa", f"arn:{partition}:ecs:{here}:task/annexa/*"]
+            own += [told(partition, region, "sns", "jobs"), told(partition, region, "secretsmanager", "secret:hook-a1b2c3")]
+            own += [told(partition, region, "events", "event-bus/default")]
             own += [f"arn:{partition}:cloudformation:{here}:stack/annexa-{one}/*" for one in ("storage", "fleet")]
             for role, statements in roles(place=place).items():
                 for one in statements:
@@ -162,6 +174,16 @@ class Roles(unittest.TestCase):
                 self.assertTrue(one["Resource"] and all(one["Resource"]), f"{role} {one['Sid']}")
         self.assertNotIn("bedrock:InvokeModel", held(bare), "without models nothing is asked")
         self.assertIn("bedrock:InvokeModel", held(roles(InferenceProfileArns="")), "a model by its own id")
+
+    def test_only_who_is_told_of_jobs_may_be_told_and_only_by_the_aggregator(self):
+        tells = {"events:PutEvents": "NotifyEventBus", "sns:Publish": "NotifyTopicArn"}
+        for action, parameter in tells.items():
+            holders = {role for role, statements in roles().items() if action in held({role: statements})}
+            self.assertEqual(holders, {"AggregatorTaskRole"}, action)
+            self.assertNotIn(action, held(roles(**{parameter: ""})), action)
+        secret = "secretsmanager:GetSecretValue"
+        self.assertIn(secret, held({EXECUTION: roles()[EXECUTION]}))
+        self.assertNotIn(secret, held(roles(NotifyWebhookSecretArn="")))
 
     def test_people_drop_files_under_the_prefix_alone(self):
         (drop,) = [one for one in roles(InboxPrefix="drop/")[PEOPLE] if one["Sid"] == "DropFiles"]

@@ -12,3 +12,4 @@ pub mod models;
 pub mod signals;
 pub mod sim_bedrock;
 pub mod stager;
+pub mod webhook;

@@ -21,12 +21,13 @@ use crate::core::lane::Rates;
 use crate::core::messages::DoneMessage;
 use crate::core::transitions::job::verdict;
 use crate::jobs::window::Window;
+use crate::notices::{self, Teller};
 use crate::ports::clock::full_jitter;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::lease;
 use crate::ports::queue::Received;
 use crate::ports::retry::{Backoff, retry};
-use crate::ports::{Blobs, Clock, Ledger, Models, Queue, Shutdown};
+use crate::ports::{Blobs, Clock, Ledger, Models, Notifier, Queue, Shutdown};
 use crate::telemetry::Gauge;
 
 pub use standing::Standing;
@@ -77,6 +78,8 @@ pub struct Aggregator {
     inbox: Option<Arc<dyn Queue>>,
     unsplit: unsplit::Unsplit,
     standing: Standing,
+    /// Tells of jobs that have ended; none: nobody is told, and nothing is kept for it.
+    teller: Option<Teller>,
 }
 
 impl Aggregator {
@@ -89,6 +92,7 @@ impl Aggregator {
             inbox: None,
             unsplit: unsplit::Unsplit::default(),
             standing: Standing::default(),
+            teller: None,
         }
     }
 
@@ -104,14 +108,53 @@ impl Aggregator {
         self
     }
 
+    /// The same, telling of every job that ends.
+    pub fn with_notifiers(mut self, notifiers: Vec<Arc<dyn Notifier>>) -> Aggregator {
+        let (clock, ledger) = (self.ports.clock.clone(), self.ports.ledger.clone());
+        self.teller = match notifiers.is_empty() {
+            true => None,
+            false => Some(Teller::new(clock, ledger, notifiers)),
+        };
+        self
+    }
+
     /// How its jobs stand, and what it counted, for metrics.
     pub fn standing(&self) -> &Standing {
         &self.standing
     }
 
-    /// Its gauges as they stand now, for metrics.
+    /// What it counted since the start, for metrics.
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        let told = self.teller.iter().flat_map(Teller::counts);
+        self.standing.counts().into_iter().chain(told).collect()
+    }
+
+    /// Its gauges as they stand now, for metrics. A job whose notice waits still wants an aggregator.
     pub fn gauges(&self) -> Vec<Gauge> {
-        self.standing.gauges(self.ports.clock.monotonic())
+        let waiting = self.teller.as_ref().map_or(0, Teller::waiting);
+        let gauges = self.standing.gauges(self.ports.clock.monotonic());
+        let counted = gauges.into_iter().map(|(name, unit, value)| match name {
+            "LiveJobs" => (name, unit, value + waiting as f64),
+            _ => (name, unit, value),
+        });
+        counted.collect()
+    }
+
+    /// Tells of jobs that have ended, beside everything else, until a drain is asked for; never ends before, also where
+    /// nobody is to be told.
+    pub async fn tell_until_drained(&self) {
+        match &self.teller {
+            Some(teller) => {
+                let every = self.setup.sweep_every;
+                teller.tell_until_drained(every, &self.ports.shutdown).await;
+            }
+            None => self.ports.shutdown.draining().await,
+        }
+    }
+
+    /// Who tells; none: nobody is told.
+    pub fn teller(&self) -> Option<&Teller> {
+        self.teller.as_ref()
     }
 
     /// Has a job go on or end, as far as it can.
@@ -185,17 +228,26 @@ impl Aggregator {
                 return Ok(Disposition::Release(Duration::ZERO));
             }
         };
-        if let Err(error) = finished {
-            return self.cannot_finish(job_id, &job, error).await;
-        }
+        let finished = match finished {
+            Ok(finished) => finished,
+            Err(error) => return self.cannot_finish(job_id, &job, error).await,
+        };
         let end = verdict(&job);
+        // In the same write as the end: whoever dies after it, somebody finds the notice.
+        let due = self.teller.as_ref().map(|teller| {
+            let finish::Finished { summary, outputs } = finished;
+            teller.due(notices::notice(&job.spec, &summary, outputs))
+        });
         let ended = retry(clock, Backoff::STORAGE, || {
-            self.ports.ledger.end_job(job_id, epoch, &end)
+            self.ports.ledger.end_job(job_id, epoch, &end, due.as_ref())
         })
         .await?;
         match ended {
             EndOutcome::Ended => {
                 tracing::info!(job = %job_id, state = end.name(), "job ended");
+                if let Some(teller) = &self.teller {
+                    teller.wake();
+                }
                 self.standing.ended(job_id, &end);
                 finish::clean_up(&self.ports, &job).await;
                 Ok(Disposition::Delete)

@@ -3,6 +3,8 @@
 
 use clap::Args;
 
+use super::WebhookArgs;
+
 /// Where the fleet's things are and how its services behave.
 ///
 /// An empty value counts as none. [`FleetArgs::check`] makes a configuration of them.
@@ -92,4 +94,13 @@ pub struct FleetArgs {
     /// Seconds between two lines of metrics on stdout [default: 60]
     #[arg(long, value_name = "S", env = "ANNEXA_METRICS_S")]
     pub metrics_s: Option<String>,
+    /// Tell this bus of EventBridge of each job that ends, by name or ARN; the account's own is default
+    #[arg(long, value_name = "BUS", env = "ANNEXA_NOTIFY_EVENT_BUS")]
+    pub notify_event_bus: Option<String>,
+    /// Tell this topic of SNS of each job that ends
+    #[arg(long, value_name = "ARN", env = "ANNEXA_NOTIFY_TOPIC_ARN")]
+    pub notify_topic_arn: Option<String>,
+    /// A receiver of webhooks
+    #[command(flatten)]
+    pub notify_webhook: WebhookArgs,
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{FleetArgs, FleetConfig, JobDefaults, chunks_in_hand};
+use super::{FleetArgs, FleetConfig, JobDefaults, NotifyConfig, chunks_in_hand, notify};
 use crate::catalog::Catalog;
 use crate::core::spec::defaults;
 
@@ -104,6 +104,15 @@ impl Check {
             }),
             log: self.log(&args.log),
             metrics_every: self.seconds("ANNEXA_METRICS_S", &args.metrics_s, (1, 86_400), 60),
+            notify: notify::check(
+                &args.notify_event_bus,
+                &args.notify_topic_arn,
+                &args.notify_webhook,
+            )
+            .unwrap_or_else(|more| {
+                self.problems.extend(more);
+                NotifyConfig::default()
+            }),
             defaults,
         }
     }

@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod notify;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use args::FleetArgs;
+pub use notify::{Hidden, NotifyConfig, WebhookArgs, WebhookConfig};
 pub use stack::{FleetStacks, StackOutputs, fleet_stack, storage_stack};
 
 use crate::catalog::Catalog;
@@ -64,6 +66,8 @@ pub struct FleetConfig {
     pub log: String,
     /// Time between two lines of metrics.
     pub metrics_every: Duration,
+    /// Who is told of jobs that end.
+    pub notify: NotifyConfig,
 }
 
 /// What holds where a spec is silent (DESIGN §6).

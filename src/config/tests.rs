@@ -2,7 +2,7 @@
 
 use clap::{Args, Command};
 
-use super::FleetArgs;
+use super::{FleetArgs, Hidden, WebhookArgs};
 
 fn good() -> FleetArgs {
     let url = |name| {
@@ -114,6 +114,65 @@ fn an_inbox_prefix_of_a_star_means_every_key() {
         ..good()
     };
     assert_eq!(args.check().unwrap().inbox_prefix, "");
+}
+
+#[test]
+fn nobody_is_told_of_jobs_unless_it_is_said_and_values_show_themselves_nowhere() {
+    assert_eq!(good().check().unwrap().notify, Default::default());
+    let hidden = |value: &str| Some(value.parse::<Hidden>().unwrap());
+    let args = FleetArgs {
+        notify_event_bus: set("default"),
+        notify_topic_arn: set("arn:aws:sns:eu-central-1:123456789012:jobs"),
+        notify_webhook: WebhookArgs {
+            notify_webhook_url: hidden("https://example.com/t0ken"),
+            notify_webhook_secret: hidden("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        },
+        ..good()
+    };
+    let config = args.check().unwrap();
+    assert_eq!(config.notify.event_bus.as_ref().unwrap().name, "default");
+    assert_eq!(config.notify.topic.as_ref().unwrap().region, "eu-central-1");
+    for shown in [format!("{args:?}"), format!("{config:?}")] {
+        assert!(
+            !shown.contains("t0ken") && !shown.contains("MfKQ"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn all_that_is_wrong_about_notices_is_said_at_once_and_without_the_values() {
+    let hidden = |value: &str| Some(value.parse::<Hidden>().unwrap());
+    let args = FleetArgs {
+        notify_event_bus: set("arn:aws:sns:eu-central-1:123456789012:jobs"),
+        notify_topic_arn: set("jobs"),
+        notify_webhook: WebhookArgs {
+            notify_webhook_url: hidden("http://example.com/t0ken"),
+            notify_webhook_secret: hidden("t0ken"),
+        },
+        ..good()
+    };
+    let problems = args.check().unwrap_err();
+    let said = problems.join("\n");
+    for found in [
+        "ANNEXA_NOTIFY_EVENT_BUS (--notify-event-bus): a bus's name or ARN",
+        "ANNEXA_NOTIFY_TOPIC_ARN (--notify-topic-arn): a topic's ARN",
+        "ANNEXA_NOTIFY_WEBHOOK_URL (--notify-webhook-url): http:// goes to this machine only",
+        "ANNEXA_NOTIFY_WEBHOOK_SECRET (--notify-webhook-secret): whsec_ and",
+    ] {
+        assert!(said.contains(found), "{said}");
+    }
+    assert_eq!(problems.len(), 4, "{said}");
+    assert!(!said.contains("t0ken"), "{said}");
+    let alone = WebhookArgs {
+        notify_webhook_secret: hidden("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ..WebhookArgs::default()
+    };
+    let problems = alone.check().unwrap_err();
+    assert!(
+        problems[0].contains("name the receiver, too"),
+        "{problems:?}"
+    );
 }
 
 /// The variables that clap knows, with their flags.

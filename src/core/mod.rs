@@ -13,6 +13,7 @@ pub mod job;
 pub mod lane;
 pub mod messages;
 pub mod money;
+pub mod notice;
 pub mod opinion;
 pub mod outcome;
 pub mod plan;

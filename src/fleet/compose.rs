@@ -10,13 +10,16 @@ use super::Fleet;
 use super::roles::{RolePorts, RoleSetup};
 use super::service::Service;
 use crate::adapters::aws::AwsConfig;
-use crate::config::FleetConfig;
+use crate::adapters::aws::eventbridge::EventBus;
+use crate::adapters::aws::sns::Topic;
+use crate::adapters::webhook::Webhook;
+use crate::config::{FleetConfig, NotifyConfig, WebhookConfig};
 use crate::consumer::{Consumer, Handler, Setup, Watch};
 use crate::core::lane::Rates;
 use crate::inbox::{Intake, IntakePorts, ResolverSetup};
 use crate::jobs::window::Window;
 use crate::ports::error::PortResult;
-use crate::ports::{Clock, Queue, Shutdown};
+use crate::ports::{Clock, Notifier, Queue, Shutdown};
 use crate::telemetry::Flusher;
 use crate::worker::SharedLanes;
 
@@ -37,6 +40,26 @@ pub(super) struct Running {
     pub(super) flusher: Flusher,
     /// What the role does beside its queue; ends soon after a drain was asked for.
     pub(super) beside: BoxFuture<'static, ()>,
+}
+
+/// Who is told of jobs that end.
+fn notifiers(
+    config: &NotifyConfig,
+    aws: &AwsConfig,
+    clock: &Arc<dyn Clock>,
+) -> PortResult<Vec<Arc<dyn Notifier>>> {
+    let mut notifiers: Vec<Arc<dyn Notifier>> = Vec::new();
+    if let Some(bus) = &config.event_bus {
+        notifiers.push(Arc::new(EventBus::new(aws, bus.clone())?));
+    }
+    if let Some(topic) = &config.topic {
+        notifiers.push(Arc::new(Topic::new(aws, topic.clone())));
+    }
+    if let Some(WebhookConfig { url, secret }) = &config.webhook {
+        let webhook = Webhook::new(url.clone(), secret.clone(), clock.clone())?;
+        notifiers.push(Arc::new(webhook));
+    }
+    Ok(notifiers)
 }
 
 /// What services are made of.
@@ -70,7 +93,7 @@ impl Composition<'_> {
             .map(|(service, watch)| match service {
                 Service::Splitter => self.splitter(&ports, &setup, watch),
                 Service::Worker => Ok(self.worker(&ports, &setup, watch)),
-                Service::Aggregator => Ok(self.aggregator(&ports, &setup, watch)),
+                Service::Aggregator => self.aggregator(&ports, &setup, watch),
             })
             .collect()
     }
@@ -140,9 +163,16 @@ impl Composition<'_> {
         }
     }
 
-    fn aggregator(&self, ports: &RolePorts, setup: &RoleSetup, watch: &Watch) -> Running {
+    fn aggregator(
+        &self,
+        ports: &RolePorts,
+        setup: &RoleSetup,
+        watch: &Watch,
+    ) -> PortResult<Running> {
         let inbox = self.fleet.inbox.clone();
-        let aggregator = Arc::new(ports.aggregator(setup).with_inbox(inbox));
+        let notifiers = notifiers(&self.config.notify, self.aws, self.clock)?;
+        let aggregator = ports.aggregator(setup).with_inbox(inbox);
+        let aggregator = Arc::new(aggregator.with_notifiers(notifiers));
         let (service, in_hand) = (Service::Aggregator, ANNOUNCEMENTS_IN_HAND);
         let sweeper = aggregator.clone();
         let (clock, shutdown) = (self.clock.clone(), self.shutdown.clone());
@@ -157,20 +187,22 @@ impl Composition<'_> {
                 sweeper.sweep_once().await;
                 sweeper.sweep_until_drained().await;
             };
+            // Receivers may be slow: nothing else waits for them.
+            let both = async { tokio::join!(sweep, sweeper.tell_until_drained()) };
             tokio::select! {
                 biased;
-                () = sweep => {}
+                ((), ()) = both => {}
                 () = over => {}
             }
         };
-        Running {
+        Ok(Running {
             consumer: self.consumer(service, &ports.done, aggregator, in_hand, watch),
             flusher: self
                 .flusher(service, &ports.done, watch)
-                .with_counts(Box::new(move || told.standing().counts()))
+                .with_counts(Box::new(move || told.counts()))
                 .with_gauges(Box::new(move || shown.gauges())),
             beside: beside.boxed(),
-        }
+        })
     }
 
     fn consumer(

@@ -31,6 +31,9 @@ use crate::telemetry::{Count, Gauge};
 use crate::terms::TermTable;
 use crate::worker::SharedLanes;
 
+#[path = "tests_notices.rs"]
+mod notices;
+
 const CALLS_IN_FLIGHT: u32 = 4;
 const ROWS: usize = 10;
 const DRAIN: Duration = Duration::from_secs(110);

@@ -18,6 +18,7 @@ use crate::core::job::{
 };
 use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
+use crate::core::notice::DueNotice;
 use crate::core::plan::{Plan, SplitTotals};
 use crate::core::prefix::{PrefixUse, PrefixWarm};
 use crate::core::spec::{JobSpec, Limits};
@@ -197,8 +198,24 @@ pub trait Ledger: Send + Sync {
     async fn renew_finisher(&self, job_id: &JobId, epoch: Epoch, lease_ms: u64)
     -> PortResult<Held>;
 
-    /// Ends a job under a finisher's epoch (I6).
-    async fn end_job(&self, job_id: &JobId, epoch: Epoch, end: &End) -> PortResult<EndOutcome>;
+    /// Ends a job under a finisher's epoch (I6), and keeps the `notice` of it in the same write: if this ends the job, the
+    /// notice is kept, and else it is not. Said again, nothing is kept anew.
+    async fn end_job(
+        &self,
+        job_id: &JobId,
+        epoch: Epoch,
+        end: &End,
+        notice: Option<&DueNotice>,
+    ) -> PortResult<EndOutcome>;
+
+    // Notices: what somebody still has to be told (rules: `crate::core::transitions::notice`).
+
+    /// Up to `max` notices that are kept, the one that is due first first, whether its time has come or not.
+    async fn notices(&self, max: usize) -> PortResult<Vec<DueNotice>>;
+
+    /// Keeps `to` in place of `from`, or nothing where the notice is through. False: there is no such notice any more (see
+    /// [`DueNotice::is`]), somebody else has it, and nothing was changed. Said again it is false, and harmless.
+    async fn move_notice(&self, from: &DueNotice, to: Option<&DueNotice>) -> PortResult<bool>;
 
     // Control: what people and the sweep ask for beside the flow.
 

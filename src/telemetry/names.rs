@@ -53,12 +53,14 @@ const WORKER: [Named; 16] = [
     ("LaneUse", "Percent"),
 ];
 
-const AGGREGATOR: [Named; 5] = [
+const AGGREGATOR: [Named; 7] = [
     ("LiveJobs", "Count"),
     ("PausedJobs", "Count"),
     ("LongestStall", "Seconds"),
     ("JobsEnded", "Count"),
     ("JobsFailed", "Count"),
+    ("NoticesSent", "Count"),
+    ("NoticesFailed", "Count"),
 ];
 
 /// The services and what each has beside [`CONSUMER`].

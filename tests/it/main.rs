@@ -7,6 +7,7 @@ mod conformance;
 mod differential;
 mod fleet;
 mod inbox;
+mod notices;
 mod records;
 mod services;
 mod sim_bedrock;

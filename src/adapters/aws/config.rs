@@ -240,6 +240,14 @@ impl AwsConfig {
             .build()
     }
 
+    /// The same for a notice, which waits no longer than `most`.
+    pub(super) fn notice_timeouts(&self, most: Duration) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(self.attempt_timeout.min(most))
+            .build()
+    }
+
     /// Patience for one answer of a storage service.
     pub(super) fn attempt_timeout(&self) -> Duration {
         self.attempt_timeout

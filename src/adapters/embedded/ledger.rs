@@ -16,6 +16,7 @@ use crate::core::job::{
 };
 use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
+use crate::core::notice::DueNotice;
 use crate::core::plan::{Plan, SplitTotals};
 use crate::core::prefix::{PrefixUse, PrefixWarm};
 use crate::core::spec::{JobSpec, Limits};
@@ -381,12 +382,22 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
         .await
     }
 
-    async fn end_job(&self, job_id: &JobId, epoch: Epoch, end: &End) -> PortResult<EndOutcome> {
-        let end = end.clone();
-        self.with_job(job_id, move |job, now_ms| {
-            job_rules::end(job, epoch, &end, now_ms)
-        })
-        .await
+    async fn end_job(
+        &self,
+        job_id: &JobId,
+        epoch: Epoch,
+        end: &End,
+        notice: Option<&DueNotice>,
+    ) -> PortResult<EndOutcome> {
+        self.end_and_keep(job_id, epoch, end, notice).await
+    }
+
+    async fn notices(&self, max: usize) -> PortResult<Vec<DueNotice>> {
+        self.kept_notices(max).await
+    }
+
+    async fn move_notice(&self, from: &DueNotice, to: Option<&DueNotice>) -> PortResult<bool> {
+        self.replace_notice(from, to).await
     }
 
     async fn give_up_chunk(&self, key: &ChunkKey, reason: &str) -> PortResult<GivenUp> {

@@ -3,6 +3,7 @@
 mod access;
 mod generation;
 mod ledger;
+mod notices;
 mod store;
 
 pub use access::EmbeddedLedger;

@@ -17,6 +17,7 @@ use crate::core::job::{
 };
 use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
+use crate::core::notice::DueNotice;
 use crate::core::plan::{Plan, SplitTotals};
 use crate::core::prefix::{PrefixUse, PrefixWarm};
 use crate::core::spec::{JobSpec, Limits};
@@ -220,7 +221,9 @@ troubled! {
     stop(job_id: &JobId, stop: &Stop) -> bool;
     elect_finisher(job_id: &JobId, owner: &str, lease_ms: u64) -> Election;
     renew_finisher(job_id: &JobId, epoch: Epoch, lease_ms: u64) -> Held;
-    end_job(job_id: &JobId, epoch: Epoch, end: &End) -> EndOutcome;
+    end_job(job_id: &JobId, epoch: Epoch, end: &End, notice: Option<&DueNotice>) -> EndOutcome;
+    notices(max: usize) -> Vec<DueNotice>;
+    move_notice(from: &DueNotice, to: Option<&DueNotice>) -> bool;
     give_up_chunk(key: &ChunkKey, reason: &str) -> GivenUp;
     new_generation(job_id: &JobId, ended: Generation, lost: &BTreeSet<ChunkNo>) -> NewGeneration;
 }

@@ -10,4 +10,5 @@ pub mod clock;
 mod dead_letters;
 pub mod ledger;
 pub mod model;
+pub mod notifier;
 pub mod queue;

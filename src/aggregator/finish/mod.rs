@@ -21,8 +21,19 @@ use crate::terms::TermTable;
 
 use super::AggregatorPorts;
 
+/// What was written.
+pub(super) struct Finished {
+    /// summary.json.
+    pub(super) summary: Summary,
+    /// Names of the outputs under the prefix, the manifest among them.
+    pub(super) outputs: Vec<String>,
+}
+
 /// Writes everything under the output prefix.
-pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> PortResult<()> {
+pub(super) async fn write_outputs(
+    ports: &AggregatorPorts,
+    job: &JobRecord,
+) -> PortResult<Finished> {
     let terms = match jobs::terms::load(&*ports.clock, &*ports.blobs, &job.spec).await {
         // A stopped job must end even if its terms are the cause; here they only lend their wording.
         Err(error) if job.stopping.is_some() && !error.is_retryable() => TermTable::builtin(),
@@ -58,7 +69,7 @@ pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> P
     let manifest = Manifest {
         schema_version: 1,
         job_id: job.job_id.to_string(),
-        status: summary.status,
+        status: summary.status.clone(),
         input: input::entry(ports, job).await?,
         input_version: job.spec.input_version.clone(),
         outputs,
@@ -67,7 +78,10 @@ pub(super) async fn write_outputs(ports: &AggregatorPorts, job: &JobRecord) -> P
     let mut manifest_json = json(serde_json::to_vec_pretty(&manifest))?;
     manifest_json.push(b'\n');
     put(ports, job, "manifest.json", &manifest_json).await?;
-    before::remove_outdated(ports, job).await
+    before::remove_outdated(ports, job).await?;
+    let names = manifest.outputs.into_iter().map(|entry| entry.name);
+    let outputs = names.chain(["manifest.json".to_string()]).collect();
+    Ok(Finished { summary, outputs })
 }
 
 async fn put(

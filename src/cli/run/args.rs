@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::input::InputArgs;
+use crate::config::WebhookArgs;
 use crate::core::money::NanoUsd;
 use crate::core::problem::ProblemType;
 use crate::core::spec::defaults;
@@ -84,4 +85,7 @@ pub struct RunArgs {
     /// Show no report text on the screen
     #[arg(long)]
     pub no_text: bool,
+    /// Who is told when the job ends
+    #[command(flatten)]
+    pub notify: WebhookArgs,
 }

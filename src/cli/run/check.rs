@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::args::RunArgs;
 use super::models;
 use crate::adapters::models::Opened;
+use crate::config::WebhookConfig;
 use crate::ports::{Clock, Model};
 use crate::records;
 use crate::terms::TermTable;
@@ -16,6 +17,8 @@ pub struct Checked {
     pub terms: Arc<TermTable>,
     /// The model.
     pub model: Arc<dyn Model>,
+    /// Who is told when the job ends.
+    pub webhook: Option<WebhookConfig>,
 }
 
 /// Checks everything that a run and an estimate need, and says what the user should know of the model first.
@@ -29,6 +32,10 @@ pub async fn check(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Checked, Ve
         TermTable::builtin()
     });
     problems.extend(look_at_input(args).err());
+    let webhook = args.notify.check().unwrap_or_else(|more| {
+        problems.extend(more);
+        None
+    });
     let model = match models::open(args, &terms, clock).await {
         Ok(model) => Some(model),
         Err(more) => {
@@ -50,7 +57,11 @@ pub async fn check(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Checked, Ve
             for note in notes {
                 eprintln!("annexa: {note}");
             }
-            Ok(Checked { terms, model })
+            Ok(Checked {
+                terms,
+                model,
+                webhook,
+            })
         }
         _ => Err(problems),
     }

@@ -22,6 +22,7 @@ use crate::core::job::JobRecord;
 use crate::core::spec::defaults;
 use crate::fleet::roles::{LEASE, RolePorts, RoleSetup};
 use crate::jobs::window::Window;
+use crate::notices::When;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::send::{announce, ask_for_split};
 use crate::ports::signals::ShutdownHandle;
@@ -33,6 +34,8 @@ const SCHEMA_VERSION: u32 = 1;
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// How often the run looks whether its job is over, and shows progress.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A run begins no try to tell of its end later than so many milliseconds after it.
+const TELL_FOR_MS: u64 = 30_000;
 /// Troubles in a row (a full disk, a broken database) after which the run gives up; the job can go on later.
 const GIVE_UP_AFTER: u32 = 8;
 
@@ -119,7 +122,8 @@ impl Run {
         };
         let splitter = ports.splitter(&setup);
         let worker = ports.worker(&setup);
-        let aggregator = Arc::new(ports.aggregator(&setup));
+        let aggregator = ports.aggregator(&setup);
+        let aggregator = Arc::new(aggregator.with_notifiers(prepared.notifiers.clone()));
         let spec = &prepared.spec;
         let in_hand = chunks_in_hand(spec.max_workers, spec.batch_size, spec.chunk_rows);
         let consumers = vec![
@@ -192,6 +196,30 @@ impl Run {
     pub async fn job(&self) -> PortResult<JobRecord> {
         let job = self.ledger.job(&self.job_id).await?;
         job.ok_or_else(|| PortError::bug(format!("job {} is not in the ledger", self.job_id)))
+    }
+
+    /// Tells of the end of the job, for half a minute at most. False: somebody still has to be told.
+    pub async fn tell(&self) -> bool {
+        let Some(teller) = self.aggregator.teller() else {
+            return true;
+        };
+        let until_ms = self.clock.now_ms() + TELL_FOR_MS;
+        let mut when = When::Now;
+        loop {
+            // What goes wrong is in the log.
+            let Ok(round) = teller.round(when).await else {
+                return false;
+            };
+            when = When::Due;
+            match round.next_ms {
+                None => return true,
+                Some(next_ms) if next_ms > until_ms => return false,
+                Some(next_ms) => {
+                    let left_ms = next_ms.saturating_sub(self.clock.now_ms());
+                    self.clock.sleep(Duration::from_millis(left_ms)).await;
+                }
+            }
+        }
     }
 
     /// When the run began, on the monotonic clock.

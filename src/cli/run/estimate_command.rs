@@ -16,7 +16,7 @@ use crate::ports::model::ModelInfo;
 /// Prints the estimate.
 pub(super) async fn print(args: &RunArgs) -> Result<(), Refusal> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let Checked { terms, model } = check(args, &clock).await.map_err(Refusal::usage)?;
+    let Checked { terms, model, .. } = check(args, &clock).await.map_err(Refusal::usage)?;
     // Nothing is written: the folder is only named.
     let blobs = buckets(args, Path::new(".")).map_err(Refusal::one)?;
     let info = model.info();

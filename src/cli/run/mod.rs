@@ -91,6 +91,8 @@ async fn run_job(args: &RunArgs) -> u8 {
         Ok(job) if job.is_over() => {
             prepared.folder.tidy(true);
             let is_whole = closing::already_done(args, &prepared, &job);
+            // The run that did it may have died before it told.
+            tell(&run).await;
             return if is_whole {
                 code_of(&job)
             } else {
@@ -116,6 +118,7 @@ async fn run_job(args: &RunArgs) -> u8 {
             // Again, now that nobody writes: work that was cut may have left a file after the finisher had tidied up.
             prepared.folder.tidy(true);
             closing::table(args, &prepared, &job, rows_before, run.started());
+            tell(&run).await;
             code_of(&job)
         }
         compose::Ended::Paused(job) => {
@@ -130,6 +133,27 @@ async fn run_job(args: &RunArgs) -> u8 {
             closing::gave_up(&prepared, &error);
             exit::FAILED
         }
+    }
+}
+
+/// Tells of the end where that is asked for. The job is done either way, so that a receiver that does not answer changes
+/// no exit code.
+async fn tell(run: &compose::Run) {
+    let stopped = async {
+        match StopSignals::listen() {
+            Ok(mut signals) => signals.next().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let is_told = tokio::select! {
+        biased;
+        is_told = run.tell() => is_told,
+        _ = stopped => false,
+    };
+    if !is_told {
+        eprintln!(
+            "annexa: warning: the webhook was not told of the end; the same command tells it again, for a day (why: ANNEXA_LOG=warn)"
+        );
     }
 }
 

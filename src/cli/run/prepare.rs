@@ -11,12 +11,14 @@ use super::meter::{Meter, MeteredModel};
 use super::models;
 use crate::adapters::local::clock::SystemClock;
 use crate::adapters::local::files::FileBlobs;
+use crate::adapters::webhook::Webhook;
 use crate::cli::exit;
+use crate::config::WebhookConfig;
 use crate::core::identity::{differences, job_id};
 use crate::core::ids::JobId;
 use crate::core::spec::{BlobRef, JobSpec, defaults};
 use crate::ports::model::ModelInfo;
-use crate::ports::{Blobs, Clock, Model};
+use crate::ports::{Blobs, Clock, Model, Notifier};
 use crate::terms::TermTable;
 
 /// Names of the buckets of a run on one machine.
@@ -63,12 +65,16 @@ pub struct Prepared {
     pub model: Arc<dyn Model>,
     /// Counts what a paid model's answers take; none: it costs nothing, or nothing is left to do.
     pub meter: Option<Arc<Meter>>,
+    /// Who is told when the job ends.
+    pub notifiers: Vec<Arc<dyn Notifier>>,
 }
 
 /// Checks everything, says what it will cost and asks if need be, and takes the folder.
 pub async fn prepare(args: &RunArgs) -> Result<Prepared, Refusal> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let Checked { terms, model } = check(args, &clock).await.map_err(Refusal::usage)?;
+    let checked = check(args, &clock).await.map_err(Refusal::usage)?;
+    let Checked { terms, model, .. } = checked;
+    let notifiers = notifiers(checked.webhook, &clock)?;
     let out = args
         .out
         .clone()
@@ -107,7 +113,20 @@ pub async fn prepare(args: &RunArgs) -> Result<Prepared, Refusal> {
         clock,
         model: metered.map_or(model.clone(), |metered| Arc::new(metered)),
         meter,
+        notifiers,
     })
+}
+
+/// Who is told when the job ends.
+fn notifiers(
+    webhook: Option<WebhookConfig>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Arc<dyn Notifier>>, Refusal> {
+    let Some(WebhookConfig { url, secret }) = webhook else {
+        return Ok(Vec::new());
+    };
+    let webhook = Webhook::new(url, secret, clock.clone()).map_err(Refusal::one)?;
+    Ok(vec![Arc::new(webhook)])
 }
 
 /// Where paid answers are; none: the model costs nothing and no file was named.

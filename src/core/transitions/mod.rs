@@ -6,4 +6,5 @@ pub mod chunk;
 pub mod generation;
 pub mod job;
 pub mod lane;
+pub mod notice;
 pub mod prefix;

@@ -21,7 +21,7 @@ use aws_smithy_types::body::SdkBody;
 const QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/chunks";
 
 /// An answer: status, headers, body.
-type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);
+pub type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);
 
 /// The answer to a request, whose operation (or method) is told.
 type Choose = Arc<dyn Fn(&str, &HttpRequest) -> Answer + Send + Sync>;
@@ -54,7 +54,9 @@ fn canned(choose: impl Fn(&str) -> Answer + Send + Sync + 'static) -> AwsConfig 
     canned_for(move |operation, _| choose(operation))
 }
 
-fn canned_for(choose: impl Fn(&str, &HttpRequest) -> Answer + Send + Sync + 'static) -> AwsConfig {
+pub fn canned_for(
+    choose: impl Fn(&str, &HttpRequest) -> Answer + Send + Sync + 'static,
+) -> AwsConfig {
     let choose: Choose = Arc::new(choose);
     let client: SharedHttpClient =
         http_client_fn(move |_, _| SharedHttpConnector::new(Canned(choose.clone())));

@@ -173,7 +173,10 @@ async fn jobs_are_found_by_state_without_looking_at_others() {
             panic!("it is done");
         };
         let verdict = verdict(&job);
-        ledger.end_job(&desk.job_id, epoch, &verdict).await.unwrap();
+        ledger
+            .end_job(&desk.job_id, epoch, &verdict, None)
+            .await
+            .unwrap();
         desk.clock.sleep(Duration::from_secs(1)).await;
         ended.insert(0, desk.job_id);
     }

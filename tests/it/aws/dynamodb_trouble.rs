@@ -240,7 +240,10 @@ async fn s11_a_write_whose_first_answer_is_lost_is_known_to_have_been_made() {
         panic!("it is done");
     };
     assert_eq!(epoch, 1, "not elected twice");
-    let ended = ledger.end_job(job_id, epoch, &verdict(&job)).await.unwrap();
+    let ended = ledger
+        .end_job(job_id, epoch, &verdict(&job), None)
+        .await
+        .unwrap();
     assert_eq!(ended, EndOutcome::Ended);
     let (job, chunks) = (
         calm.job(job_id).await.unwrap().unwrap(),

@@ -1,6 +1,6 @@
 //! The adapters for AWS against a stand-in that runs on this machine.
 
-mod canned;
+pub mod canned;
 pub mod connector;
 mod dynamodb;
 mod dynamodb_trouble;

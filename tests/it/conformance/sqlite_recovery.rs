@@ -253,7 +253,7 @@ async fn a_lonely_process_is_elected_in_place_of_a_dead_finisher() {
     let end = verdict(&job);
     let ended = async |epoch| {
         desk.ledger
-            .end_job(&desk.job_id, epoch, &end)
+            .end_job(&desk.job_id, epoch, &end, None)
             .await
             .unwrap()
     };

@@ -271,7 +271,7 @@ impl Op {
                 held(ledger.renew_finisher(job, *epoch, *lease_ms).await)
             }
             Op::EndJob(job, epoch, end) => {
-                let ended = ledger.end_job(job, *epoch, end).await;
+                let ended = ledger.end_job(job, *epoch, end, None).await;
                 outcome(ended, |ended| *ended == EndOutcome::Ended)
             }
             Op::GiveUpChunk(key, reason) => {

@@ -33,7 +33,7 @@ pub struct Need {
 /// A request as it stands on the wire.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// `sqs`, `dynamodb`, `s3`, `bedrockruntime`, `cloudformation` or `ecs`.
+    /// `sqs`, `dynamodb`, `s3`, `bedrockruntime`, `eventbridge`, `sns`, `cloudformation` or `ecs`.
     pub service: &'static str,
     /// The operation, as the API names it.
     pub operation: String,
@@ -72,10 +72,14 @@ impl Asked {
         let is_form = header("content-type").is_some_and(|kind| kind.contains("form-urlencoded"));
         let (service, operation, request) = match target {
             Some(("AmazonSQS", operation)) => ("sqs", operation.to_string(), json()),
+            Some(("AWSEvents", operation)) => ("eventbridge", operation.to_string(), json()),
             Some((_, operation)) => ("dynamodb", operation.to_string(), json()),
             None if path.starts_with(AGENT) => ("ecs", agent_operation(&parts.method), json()),
             None if path.starts_with("/model/") => {
                 ("bedrockruntime", model_operation(path), json())
+            }
+            None if is_form && form(body, "TopicArn").starts_with("arn:") => {
+                ("sns", form(body, "Action"), Value::Null)
             }
             None if is_form => ("cloudformation", form(body, "Action"), Value::Null),
             None => ("s3", s3::operation(parts).to_string(), Value::Null),
@@ -104,6 +108,14 @@ impl Asked {
                 "sqs" => vec![need(action, queue_arn(&asked.request), None)],
                 "dynamodb" => table_needs(action, on, &asked.request),
                 "bedrockruntime" => model_needs(action, path),
+                "eventbridge" => {
+                    let entries = asked.request["Entries"].as_array().into_iter().flatten();
+                    let bus = |entry: &Value| bus_arn(&text(&entry["EventBusName"]));
+                    entries
+                        .map(|entry| need(action, bus(entry), None))
+                        .collect()
+                }
+                "sns" => vec![need(action, form(body, "TopicArn"), None)],
                 "cloudformation" => {
                     let stack = form(body, "StackName");
                     let arn = format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/id");
@@ -173,6 +185,11 @@ fn model_operation(path: &str) -> String {
         Some("converse") => "Converse".to_string(),
         other => other.unwrap_or_default().to_string(),
     }
+}
+
+/// A bus by its name.
+fn bus_arn(name: &str) -> String {
+    format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}")
 }
 
 /// The queue of a request to SQS.

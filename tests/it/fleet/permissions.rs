@@ -136,6 +136,8 @@ fn roles_of(fleet: &FleetPlace, inputs: &str, terms: &str) -> BTreeMap<String, R
         "InboxPrefix": fleet.var("ANNEXA_INBOX_PREFIX"),
         "FoundationModelArns": models.join(","),
         "InferenceProfileArns": format!("arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/{MODEL}"),
+        "NotifyEventBus": fleet.var("ANNEXA_NOTIFY_EVENT_BUS"),
+        "NotifyTopicArn": fleet.var("ANNEXA_NOTIFY_TOPIC_ARN"),
         "InputBucket": inputs,
         "TermsBucket": terms,
         "AWS_AccountId": ACCOUNT,
@@ -161,6 +163,8 @@ fn held() -> (FleetPlace, Recorder, BTreeMap<String, Role>, [String; 2]) {
         fleet.set(name, value);
     }
     fleet.set("DEFAULT_MODEL_ID", MODEL);
+    fleet.set("ANNEXA_NOTIFY_EVENT_BUS", "default");
+    fleet.set("ANNEXA_NOTIFY_TOPIC_ARN", fleet.make_topic());
     let buckets = [unique("inputs"), unique("terms")];
     fleet.make_bucket(&buckets[0], true);
     fleet.make_bucket(&buckets[1], false);

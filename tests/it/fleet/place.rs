@@ -138,6 +138,14 @@ impl FleetPlace {
         self.env.insert(name.to_string(), value.to_string());
     }
 
+    /// Makes a topic; its ARN.
+    pub fn make_topic(&self) -> String {
+        let sns = aws_sdk_sns::Client::new(&Emulator::shared().sdk());
+        let made = sns.create_topic().name(unique("jobs")).send();
+        let made = self.runtime.block_on(made).expect("a topic can be made");
+        made.topic_arn.expect("it has one")
+    }
+
     /// What the simulator has seen.
     pub fn stats(&self) -> Stats {
         self.sim

@@ -13,6 +13,7 @@ use annexa::core::job::{
 use annexa::core::lane::{LaneAsk, LaneReport, LaneShare};
 use annexa::core::messages::ChunkMessage;
 use annexa::core::money::NanoUsd;
+use annexa::core::notice::DueNotice;
 use annexa::core::plan::{Plan, SplitTotals};
 use annexa::core::prefix::{PrefixUse, PrefixWarm};
 use annexa::core::spec::{JobSpec, Limits};
@@ -414,8 +415,14 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
         answer
     }
 
-    async fn end_job(&self, job_id: &JobId, epoch: Epoch, end: &End) -> PortResult<EndOutcome> {
-        let answer = self.inner.end_job(job_id, epoch, end).await;
+    async fn end_job(
+        &self,
+        job_id: &JobId,
+        epoch: Epoch,
+        end: &End,
+        notice: Option<&DueNotice>,
+    ) -> PortResult<EndOutcome> {
+        let answer = self.inner.end_job(job_id, epoch, end, notice).await;
         self.note(&format!("end e{epoch} {end:?}"), &answer);
         match &answer {
             Ok(EndOutcome::Ended) => {
@@ -433,6 +440,14 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
             Err(_) => {}
         }
         answer
+    }
+
+    async fn notices(&self, max: usize) -> PortResult<Vec<DueNotice>> {
+        self.inner.notices(max).await
+    }
+
+    async fn move_notice(&self, from: &DueNotice, to: Option<&DueNotice>) -> PortResult<bool> {
+        self.inner.move_notice(from, to).await
     }
 
     async fn give_up_chunk(&self, key: &ChunkKey, reason: &str) -> PortResult<GivenUp> {

@@ -2,6 +2,7 @@
 
 use crate::core::answer::AnswerKey;
 use crate::core::ids::{ChunkKey, ChunkNo, Generation, JobId};
+use crate::core::notice::DueNotice;
 
 /// The partition key's attribute.
 pub(super) const PK: &str = "pk";
@@ -13,6 +14,8 @@ pub(super) const TTL: &str = "ttl";
 pub(super) const JOB: &str = "JOB";
 /// Partition of the jobs that have not ended.
 pub(super) const LIVE: &str = "LIVE";
+/// Partition of the notices that somebody still has to be told.
+pub(super) const NOTICES: &str = "NOTICES";
 /// Items over which a job's counters are spread: as many commits can be in flight at once without meeting.
 pub(super) const SHARDS: u32 = 8;
 /// Chunk ranges in one page of the index.
@@ -74,6 +77,12 @@ impl Key {
     /// An ended job's place in the index of its state.
     pub(super) fn ended(job_id: &JobId, state: &str, ended_ms: u64) -> Key {
         Key::new(ended_pk(state), format!("{ended_ms:013}#{job_id}"))
+    }
+
+    /// A notice, in the order in which they are due.
+    pub(super) fn notice(due: &DueNotice) -> Key {
+        let (ms, job_id, generation) = due.place();
+        Key::new(NOTICES, format!("{ms:013}#{job_id}#G{generation}"))
     }
 
     /// What a fleet shares under a name.

@@ -14,6 +14,7 @@ mod job_item;
 mod jobs;
 mod keys;
 mod ledger;
+mod notices;
 mod packed;
 mod pages;
 mod query;

@@ -52,7 +52,8 @@ impl DynamoLedger {
     }
 }
 
-fn to_item<T: Serialize>(key: &Key, record: &T, now_ms: u64) -> PortResult<Item> {
+/// The item of a record under `key`.
+pub(super) fn to_item<T: Serialize>(key: &Key, record: &T, now_ms: u64) -> PortResult<Item> {
     let json = serde_json::to_vec(record)
         .map_err(|error| PortError::bug(format!("{} cannot be written ({error})", key.pk)))?;
     let mut packed = vec![FORMAT];
@@ -63,7 +64,8 @@ fn to_item<T: Serialize>(key: &Key, record: &T, now_ms: u64) -> PortResult<Item>
     Ok(item)
 }
 
-fn read<T: DeserializeOwned>(item: &Item) -> PortResult<T> {
+/// The record of an item.
+pub(super) fn read<T: DeserializeOwned>(item: &Item) -> PortResult<T> {
     let reader = Reader(item);
     let odd = || reader.odd(RECORD);
     let json = match reader.bytes(RECORD)? {

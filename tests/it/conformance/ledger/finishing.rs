@@ -27,7 +27,7 @@ async fn elected(desk: &Desk, owner: &str) -> u64 {
 async fn end(desk: &Desk, epoch: u64) -> EndOutcome {
     let end = verdict(&desk.job().await);
     desk.ledger
-        .end_job(&desk.job_id, epoch, &end)
+        .end_job(&desk.job_id, epoch, &end, None)
         .await
         .unwrap()
 }
@@ -109,7 +109,7 @@ async fn i6_a_job_ends_once(fixture: &dyn LedgerFixture) {
     assert_eq!(end(&desk, old).await, EndOutcome::AlreadyEnded);
     let other = desk
         .ledger
-        .end_job(&desk.job_id, epoch, &End::Cancelled)
+        .end_job(&desk.job_id, epoch, &End::Cancelled, None)
         .await;
     assert_eq!(other.unwrap(), EndOutcome::Ended, "the first end stands");
     assert_eq!(desk.elect("c").await, Election::Over);
@@ -130,7 +130,7 @@ async fn i6_an_epoch_to_which_nobody_was_elected_ends_nothing(fixture: &dyn Ledg
         let before = desk.job().await;
         let ended = desk
             .ledger
-            .end_job(&desk.job_id, epoch, &End::Completed)
+            .end_job(&desk.job_id, epoch, &End::Completed, None)
             .await;
         assert_eq!(ended.unwrap(), EndOutcome::Fenced, "epoch {epoch}");
         let renewed = desk.ledger.renew_finisher(&desk.job_id, epoch, 1_000).await;

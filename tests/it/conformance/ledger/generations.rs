@@ -33,7 +33,7 @@ async fn end(desk: &Desk) {
         panic!("it is done or being stopped");
     };
     let verdict = verdict(&job);
-    let ended = desk.ledger.end_job(&desk.job_id, epoch, &verdict);
+    let ended = desk.ledger.end_job(&desk.job_id, epoch, &verdict, None);
     assert_eq!(ended.await.unwrap(), EndOutcome::Ended);
 }
 
@@ -225,7 +225,7 @@ async fn i6_only_what_failed_is_done_again_and_the_generation_ends_once(
     let verdict = verdict(&job);
     let old_end = desk
         .ledger
-        .end_job(&desk.job_id, old_job.finisher_epoch, &verdict);
+        .end_job(&desk.job_id, old_job.finisher_epoch, &verdict, None);
     assert_eq!(old_end.await.unwrap(), EndOutcome::AlreadyEnded);
     assert!(matches!(
         begin(&desk, 1, &[]).await,

@@ -24,6 +24,7 @@ mod isolation;
 mod jobs;
 mod lanes;
 mod lost_claims;
+mod notices;
 mod prefixes;
 mod races;
 mod ranges;

@@ -186,7 +186,7 @@ async fn i6_of_many_finishers_one_is_elected_and_ends_the_job(fixture: &dyn Ledg
                     let end = verdict(&job);
                     Some(
                         desk.ledger
-                            .end_job(&desk.job_id, epoch, &end)
+                            .end_job(&desk.job_id, epoch, &end, None)
                             .await
                             .unwrap(),
                     )

@@ -1,0 +1,72 @@
+//! Notices: items of one partition, in the order in which they are due. Nothing is written and nothing asked of it in a
+//! fleet that tells nobody; an item that nobody takes any more goes by its time to live.
+
+use super::access::DynamoLedger;
+use super::item::Item;
+use super::keys::{Key, NOTICES, PK};
+use super::query::Range;
+use super::rounds::Rounds;
+use super::shared::{read, to_item};
+use super::write::Write;
+use crate::core::ids::{Epoch, JobId};
+use crate::core::job::{End, EndOutcome};
+use crate::core::notice::DueNotice;
+use crate::core::transitions::job as rules;
+use crate::ports::error::PortResult;
+
+impl DynamoLedger {
+    /// See [`crate::ports::Ledger::end_job`]. The notice is one more write of the transaction that ends the job.
+    pub(super) async fn end_and_keep(
+        &self,
+        job_id: &JobId,
+        epoch: Epoch,
+        end: &End,
+        notice: Option<&DueNotice>,
+    ) -> PortResult<EndOutcome> {
+        let (nonce, mut rounds) = (self.clock().random(), Rounds::default());
+        loop {
+            let before = self.known(job_id).await?;
+            let mut after = before.clone();
+            let outcome = rules::end(&mut after.job, epoch, end, self.now_ms());
+            if after == before {
+                return Ok(outcome);
+            }
+            let kept = notice.map(|due| self.notice_item(due)).transpose()?;
+            let more = kept.map(Write::put).into_iter().collect();
+            if self.write_job(&before, &after, nonce, more).await? {
+                return Ok(outcome);
+            }
+            rounds.next(self.clock(), "a job's item").await?;
+        }
+    }
+
+    /// See [`crate::ports::Ledger::notices`].
+    pub(super) async fn kept_notices(&self, max: usize) -> PortResult<Vec<DueNotice>> {
+        let range = Range {
+            max,
+            ..Range::all(NOTICES)
+        };
+        let items = self.table.query(&range).await?;
+        items.iter().map(read).collect()
+    }
+
+    /// See [`crate::ports::Ledger::move_notice`].
+    pub(super) async fn replace_notice(
+        &self,
+        from: &DueNotice,
+        to: Option<&DueNotice>,
+    ) -> PortResult<bool> {
+        let is_there = format!("attribute_exists({PK})");
+        let goes = Write::delete(Key::notice(from)).when(&is_there);
+        let writes = match to {
+            None => vec![goes],
+            Some(to) if to.is(from) => vec![Write::put(self.notice_item(to)?).when(&is_there)],
+            Some(to) => vec![goes, Write::put(self.notice_item(to)?)],
+        };
+        Ok(self.table.write(&writes).await?.is_done())
+    }
+
+    fn notice_item(&self, due: &DueNotice) -> PortResult<Item> {
+        to_item(&Key::notice(due), due, self.now_ms())
+    }
+}

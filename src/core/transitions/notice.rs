@@ -1,0 +1,197 @@
+//! What becomes of a notice that is told: taken, told, tried again later and later, given up after a day.
+
+use std::collections::BTreeSet;
+
+use crate::core::notice::{DueNotice, Target};
+
+/// Whoever takes a notice has so long before others try, in milliseconds: more than all that one try may take.
+pub const TAKEN_MS: u64 = 60_000;
+/// After so long without success a notice is given up, in milliseconds.
+pub const GIVEN_UP_AFTER_MS: u64 = 24 * 3_600_000;
+/// Pauses after the first tries, in milliseconds; the last one stands for all further ones.
+const PAUSES_MS: [u64; 6] = [5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000];
+/// The least pause where the receiver refuses as things stand: somebody has to mend it first.
+const REFUSED_PAUSE_MS: u64 = 900_000;
+
+/// What a try found out about one target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// It has the notice.
+    Told,
+    /// It wants none.
+    Gone,
+    /// Not now; not before so many milliseconds, where it said so.
+    Later(u64),
+    /// Not as things stand.
+    Refused,
+}
+
+/// What becomes of a notice after a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Nobody is left to be told.
+    Through,
+    /// It is tried again.
+    Again(DueNotice),
+    /// These have not been told within the time, and will not be.
+    GivenUp(BTreeSet<Target>),
+}
+
+/// Takes the notice for one try; none: it is not due yet.
+pub fn take(due: &DueNotice, now_ms: u64) -> Option<DueNotice> {
+    (due.not_before_ms <= now_ms).then(|| DueNotice {
+        not_before_ms: now_ms + TAKEN_MS,
+        tries: due.tries.saturating_add(1),
+        ..due.clone()
+    })
+}
+
+/// What becomes of a notice that was taken: `heard` are the targets that were asked (others stay as they are); `random`
+/// spreads the next try.
+pub fn settle(taken: &DueNotice, heard: &[(Target, Heard)], now_ms: u64, random: u64) -> Fate {
+    let mut left = taken.targets.clone();
+    let mut pause_ms = pause_ms(taken.tries, random);
+    for (target, heard) in heard {
+        match heard {
+            Heard::Told | Heard::Gone => {
+                left.remove(target);
+            }
+            Heard::Later(least_ms) => pause_ms = pause_ms.max(*least_ms),
+            Heard::Refused => pause_ms = pause_ms.max(REFUSED_PAUSE_MS),
+        }
+    }
+    let over_ms = taken.since_ms.saturating_add(GIVEN_UP_AFTER_MS);
+    if left.is_empty() {
+        return Fate::Through;
+    }
+    if now_ms >= over_ms {
+        return Fate::GivenUp(left);
+    }
+    // Never back to a time that it had: there it would not be told apart. The last try is at the end of the time.
+    let next_ms = now_ms.saturating_add(pause_ms).min(over_ms);
+    Fate::Again(DueNotice {
+        not_before_ms: match next_ms == taken.not_before_ms {
+            true => next_ms + 1,
+            false => next_ms,
+        },
+        targets: left,
+        ..taken.clone()
+    })
+}
+
+/// Half of the pause after so many tries, and a random part of the other half.
+fn pause_ms(tries: u32, random: u64) -> u64 {
+    let place = (tries.saturating_sub(1) as usize).min(PAUSES_MS.len() - 1);
+    let half = PAUSES_MS[place] / 2;
+    half + random % (half + 1)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::core::ids::JobId;
+    use crate::core::notice::{JOB_ENDED, Notice, Tokens, notice_id};
+
+    pub(crate) fn notice(job_id: &JobId, state: &str) -> Notice {
+        Notice {
+            kind: JOB_ENDED.to_string(),
+            timestamp: "2026-01-01T00:00:00Z".to_string(),
+            schema_version: 1,
+            notice_id: notice_id(job_id, 0),
+            job_id: job_id.to_string(),
+            generation: 0,
+            state: state.to_string(),
+            reason: None,
+            partial: false,
+            model_id: "memory".to_string(),
+            rows: 2,
+            outcomes: [("coded".to_string(), 2)].into(),
+            review_rows: 0,
+            cost_usd: None,
+            tokens: Tokens::default(),
+            started: "2026-01-01T00:00:00Z".to_string(),
+            ended: "2026-01-01T00:00:00Z".to_string(),
+            output_bucket: "out".to_string(),
+            output_prefix: "results/".to_string(),
+            outputs: vec!["results.csv".to_string()],
+            annexa_version: "0".to_string(),
+        }
+    }
+
+    fn due() -> DueNotice {
+        let targets = [Target::EventBus, Target::Webhook].into();
+        DueNotice::new(notice(&JobId("job-1".into()), "COMPLETED"), targets, 1_000)
+    }
+
+    #[test]
+    fn a_notice_in_hand_is_nobody_else_s_until_its_time_is_over() {
+        assert_eq!(take(&due(), 999), None);
+        let taken = take(&due(), 1_000).unwrap();
+        assert_eq!((taken.not_before_ms, taken.tries), (61_000, 1));
+        assert_eq!(take(&taken, 60_999), None);
+        assert_eq!(take(&taken, 61_000).unwrap().tries, 2);
+    }
+
+    #[test]
+    fn who_was_told_is_not_told_again_because_another_failed() {
+        let taken = take(&due(), 1_000).unwrap();
+        let heard = [
+            (Target::EventBus, Heard::Told),
+            (Target::Webhook, Heard::Later(0)),
+        ];
+        let Fate::Again(again) = settle(&taken, &heard, 2_000, 0) else {
+            panic!("the webhook has to be told");
+        };
+        assert_eq!(again.targets, [Target::Webhook].into());
+        assert_eq!(again.not_before_ms, 2_000 + 2_500);
+        let heard = [(Target::Webhook, Heard::Gone)];
+        let taken = take(&again, 10_000).unwrap();
+        assert_eq!(settle(&taken, &heard, 10_001, 0), Fate::Through);
+    }
+
+    #[test]
+    fn pauses_grow_and_a_receiver_s_wish_and_a_refusal_make_them_longer() {
+        let mut taken = take(&due(), 1_000).unwrap();
+        let mut last = 0;
+        for tries in 1..10 {
+            taken.tries = tries;
+            let Fate::Again(again) = settle(&taken, &[], 2_000, u64::MAX) else {
+                panic!("it has a day");
+            };
+            let pause = again.not_before_ms - 2_000;
+            assert!(pause >= last && pause <= 3_600_000, "{tries}: {pause}");
+            last = pause;
+        }
+        taken.tries = 1;
+        for (heard, least_ms) in [
+            (Heard::Later(400_000), 400_000),
+            (Heard::Refused, REFUSED_PAUSE_MS),
+        ] {
+            let Fate::Again(again) = settle(&taken, &[(Target::Webhook, heard)], 2_000, 7) else {
+                panic!("it has a day");
+            };
+            assert_eq!(again.not_before_ms, 2_000 + least_ms);
+        }
+    }
+
+    #[test]
+    fn after_a_day_it_is_given_up_and_the_last_try_is_at_its_end() {
+        let taken = take(&due(), 1_000).unwrap();
+        let end_ms = 1_000 + GIVEN_UP_AFTER_MS;
+        let heard = [(Target::Webhook, Heard::Later(u64::MAX))];
+        let Fate::Again(last) = settle(&taken, &heard, 2_000, 0) else {
+            panic!("it has a day");
+        };
+        assert_eq!(last.not_before_ms, end_ms);
+        let taken = take(&last, end_ms).unwrap();
+        let left = taken.targets.clone();
+        assert_eq!(settle(&taken, &heard, end_ms + 1, 0), Fate::GivenUp(left));
+    }
+
+    #[test]
+    fn the_key_is_the_job_s_id_and_a_retry_has_its_own() {
+        let job_id = JobId("job-0a".into());
+        assert_eq!(notice_id(&job_id, 0), "job-0a");
+        assert_eq!(notice_id(&job_id, 2), "job-0a-retry-2");
+    }
+}
