@@ -132,6 +132,7 @@ fn write_inputs(input: &Path, bodies: &Path) {
     let message = |text: &String| {
         user_message(&[Incident {
             text: text.clone(),
+            examples: Vec::new(),
             fault: None,
         }])
     };

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::aws::bedrock::{BedrockClients, BedrockModel};
 use super::local::{precedents, rehearsal};
 use crate::catalog::{Catalog, ModelFacts};
+use crate::coding::examples::ExamplesSetting;
 use crate::core::problem::ProblemType;
 use crate::ports::error::PortResult;
-use crate::ports::{Clock, Model};
+use crate::ports::{Clock, Library, Model};
+use crate::precedents::CodedReports;
 use crate::terms::TermTable;
 
 /// A model that is ready to answer, and what its user should be told first.
@@ -18,7 +20,13 @@ pub struct Opened {
     pub notes: Vec<String>,
 }
 
-/// A model that runs here; none: the id is not one of these.
+/// Whether a model of this id runs here.
+pub fn is_offline(model_id: &str) -> bool {
+    matches!(model_id, precedents::MODEL_ID | rehearsal::MODEL_ID)
+}
+
+/// A model that runs here, answering from `coded`, or from the coded reports that come with the program; none: the id is
+/// not one of these.
 ///
 /// # Errors
 /// Why it cannot be opened.
@@ -26,16 +34,29 @@ pub fn offline(
     model_id: &str,
     terms: &Arc<TermTable>,
     clock: &Arc<dyn Clock>,
+    coded: Option<&CodedReports>,
 ) -> PortResult<Option<Arc<dyn Model>>> {
+    if !is_offline(model_id) {
+        return Ok(None);
+    }
+    let coded = match coded {
+        Some(coded) => coded.clone(),
+        None => precedents::builtin()?,
+    };
     let model: Arc<dyn Model> = match model_id {
-        precedents::MODEL_ID => Arc::new(precedents::PrecedentsModel::open(terms.clone())?),
-        rehearsal::MODEL_ID => Arc::new(rehearsal::RehearsalModel::open(
+        precedents::MODEL_ID => Arc::new(precedents::PrecedentsModel::of(terms.clone(), &coded)),
+        _ => Arc::new(rehearsal::RehearsalModel::open(
             terms.clone(),
             clock.clone(),
+            &coded,
         )?),
-        _ => return Ok(None),
     };
     Ok(Some(model))
+}
+
+/// Somebody who looks things up in `coded`, for terms of `terms`.
+pub fn library(terms: &Arc<TermTable>, coded: &CodedReports) -> Arc<dyn Library> {
+    Arc::new(precedents::PrecedentsModel::of(terms.clone(), coded))
 }
 
 /// Why a name cannot be a model's id; none: it may be one.
@@ -54,7 +75,7 @@ pub fn no_model(name: &str, catalog: &Catalog) -> Option<String> {
     ))
 }
 
-/// A Claude model on Bedrock, called through `clients`. Nothing is called yet: id, lifecycle and price are looked at.
+/// A Claude model on Bedrock, called through `clients`; `examples`: how coded reports are shown to it. Nothing is called yet: id, lifecycle and price are looked at.
 ///
 /// # Errors
 /// All that is wrong, each with what to do.
@@ -64,6 +85,7 @@ pub fn bedrock(
     terms: &TermTable,
     catalog: &Catalog,
     clients: Arc<BedrockClients>,
+    examples: Option<&ExamplesSetting>,
 ) -> Result<Opened, Vec<String>> {
     let known = catalog.check(model_id, clients.region())?;
     let mut facts = known
@@ -72,6 +94,7 @@ pub fn bedrock(
     // As it is to be called here, for the advice in errors.
     facts.replacement = catalog.replacement_in(&facts, clients.region());
     let model = BedrockModel::new(clients, model_id, &facts, known.price, terms, problem_type)
+        .and_then(|model| model.with_examples(examples, terms))
         .map_err(|error| vec![error.to_string()])?;
     Ok(Opened {
         model: Arc::new(model),

@@ -1,6 +1,7 @@
-//! `annexa corpus`: builds the offline model's artifact and shows by cross-validation how good the model is.
+//! `annexa corpus`: builds an artifact of coded reports, a user's own or the one that comes with the program, and shows by cross-validation how good the model is.
 
 mod build;
+mod coded;
 mod validate;
 
 #[cfg(test)]
@@ -19,11 +20,18 @@ pub enum CorpusCommand {
     CrossValidate(ValidateArgs),
 }
 
-/// `annexa corpus build`
+/// Learn from coded reports and write the artifact that --corpus takes.
+///
+/// CODED is a CSV with the columns id, mdr_text (or text), and product_problem_codes or patient_problem_codes or both (or
+/// product_codes, patient_codes), ';' between codes, the primary one first. Instead of it: results with what a reviewer
+/// decided (--reports results.csv --gold reviewed.csv; marked rows are left out), or a corpus file (--corpus).
 #[derive(Debug, Args)]
 pub struct BuildArgs {
+    /// Your coded reports
+    #[arg(value_name = "CODED", conflicts_with_all = ["corpus", "reports", "gold", "exclude"])]
+    pub coded: Option<PathBuf>,
     /// Coded reports: a corpus file (id,text,product_codes,patient_codes,event_type), .zst or plain
-    #[arg(long, value_name = "FILE", required_unless_present = "reports", conflicts_with_all = ["reports", "gold", "exclude"])]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["reports", "coded"], conflicts_with_all = ["reports", "gold", "exclude"])]
     pub corpus: Option<PathBuf>,
     /// Reports as CSV with the columns id, mdr_text and, if there, event_type
     #[arg(long, value_name = "CSV", requires = "gold")]
@@ -40,6 +48,21 @@ pub struct BuildArgs {
     /// Also write how many reports carry each code or a code under it (code,reports)
     #[arg(long, value_name = "CSV")]
     pub counts_out: Option<PathBuf>,
+    /// Learn from the reports that come with the program, too; of equal texts yours counts
+    #[arg(long)]
+    pub with_builtin: bool,
+    /// Leave out codes that are not in the terms, instead of refusing them
+    #[arg(long)]
+    pub drop_unknown: bool,
+    /// Your own table of terms, against which codes are checked [default: IMDRF release 2025]
+    #[arg(long, value_name = "FILE")]
+    pub terms: Option<PathBuf>,
+    /// Column of the reports' ids in CODED or in the results [default: id]
+    #[arg(long, value_name = "COLUMN")]
+    pub id_column: Option<String>,
+    /// Column of the reports' texts in CODED or in the results [default: mdr_text, else text]
+    #[arg(long, value_name = "COLUMN")]
+    pub text_column: Option<String>,
     /// Where to write the artifact
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,

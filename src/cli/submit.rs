@@ -200,8 +200,14 @@ fn asked(args: &SubmitArgs, clock: &dyn Clock) -> (JobRequest, Vec<String>) {
     say("encoding", text(&args.encoding));
     say("max_text_chars", args.max_text_chars.map(Into::into));
     say("review_below", args.review_below.map(Into::into));
+    say(
+        "second_opinion",
+        args.second_opinion.map(|who| who.name().into()),
+    );
+    say("precedents", args.precedents.map(Into::into));
     for (flag, address_of, names) in [
         ("--terms", &args.terms, ["imdrf_bucket", "imdrf_key"]),
+        ("--corpus", &args.corpus, ["corpus_bucket", "corpus_key"]),
         ("--output", &args.output, ["output_bucket", "output_prefix"]),
     ] {
         let Some(said) = address_of else { continue };

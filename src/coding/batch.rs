@@ -27,6 +27,22 @@ pub fn pack(bytes: impl IntoIterator<Item = usize>, batch_size: u32) -> Vec<Rang
     calls
 }
 
+/// The order in which `count` reports are asked for a second sample: those that shared a call of `batch_size` are spread
+/// over other calls, the last ones come first.
+///
+/// A second answer says something only as far as it does not follow from the first. At temperature 0 the same request gives
+/// nearly the same answer, and what a model says of one report leans on the others of the call and on its place among
+/// them. So the second sample has other mates in another order, and temperature 1 where the model takes one; it costs what
+/// the first did, and shares its cached prefix.
+pub fn sample_order(count: usize, batch_size: u32) -> Vec<usize> {
+    let size = batch_size.max(1) as usize;
+    let mut order: Vec<usize> = (0..size.min(count))
+        .flat_map(|first| (first..count).step_by(size))
+        .collect();
+    order.reverse();
+    order
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,7 +59,38 @@ mod tests {
         assert!(pack([], 3).is_empty());
     }
 
+    #[test]
+    fn a_second_sample_has_other_mates_in_another_order() {
+        assert_eq!(sample_order(5, 2), [3, 1, 4, 2, 0]);
+        assert_eq!(sample_order(3, 1), [2, 1, 0]);
+        assert_eq!(sample_order(1, 10), [0]);
+        assert!(sample_order(0, 2).is_empty());
+        let mates = |order: &[usize], size: usize| -> std::collections::BTreeSet<(usize, usize)> {
+            let pairs = order.chunks(size).flat_map(|call| {
+                let pair = |a: &usize, b: &usize| (*a.min(b), *a.max(b));
+                call.iter()
+                    .enumerate()
+                    .flat_map(move |(at, a)| call[at + 1..].iter().map(move |b| pair(a, b)))
+            });
+            pairs.collect()
+        };
+        for size in 2..=10 {
+            let first: Vec<usize> = (0..100).collect();
+            let second = sample_order(100, size as u32);
+            let both = mates(&first, size);
+            let shared = mates(&second, size).intersection(&both).count();
+            assert_eq!(shared, 0, "{size} a call");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_report_is_sampled_once(count in 0usize..300, size in 0u32..11) {
+            let mut order = sample_order(count, size);
+            order.sort_unstable();
+            prop_assert_eq!(order, (0..count).collect::<Vec<_>>());
+        }
+
         #[test]
         fn every_report_is_in_exactly_one_call(bytes in prop::collection::vec(0usize..60_000, 0..60), size in 1u32..11) {
             let calls = pack(bytes.iter().copied(), size);

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod evidence;
+pub mod examples;
 pub mod incidents;
 pub mod key;
 pub mod opinion;

@@ -1,8 +1,11 @@
 //! How two opinions on a report agree: compared problem by problem, by codes and their place in the tree of terms.
 
+use super::examples::MAX_EXAMPLES;
 use crate::core::answer::{IncidentAnswer, Suggestion};
-use crate::core::opinion::Agreement;
+use crate::core::opinion::{Agreement, SecondOpinion};
+use crate::core::outcome::AnsweredBy;
 use crate::core::problem::ProblemType;
+use crate::ports::model::ModelInfo;
 use crate::results::SecondCode;
 use crate::terms::TermTable;
 
@@ -51,6 +54,81 @@ pub fn compare(
     };
     let problems = asked.problems().iter().copied();
     problems.filter_map(of_problem).collect()
+}
+
+/// What a user asks for besides a model's answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Who is asked besides the model.
+    pub second_opinion: Option<SecondOpinion>,
+    /// Examples a report.
+    pub examples: u32,
+    /// Coded reports of the user's own are named.
+    pub has_own_corpus: bool,
+}
+
+/// What these things are called where the user said them.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    second_opinion: &'static str,
+    examples: &'static str,
+    corpus: &'static str,
+}
+
+impl Names {
+    /// On the command line.
+    pub const FLAGS: Names = Names {
+        second_opinion: "--second-opinion",
+        examples: "--precedents",
+        corpus: "--corpus",
+    };
+    /// In a spec.
+    pub const FIELDS: Names = Names {
+        second_opinion: "second_opinion",
+        examples: "precedents",
+        corpus: "corpus_bucket and corpus_key",
+    };
+}
+
+impl Asked {
+    /// All that cannot be asked of a model like `info`, each with what to do.
+    pub fn problems(&self, info: &ModelInfo, names: &Names) -> Vec<String> {
+        let mut problems = Vec::new();
+        let (model, second) = (&info.model_id, names.second_opinion);
+        let is_offline = info.answered_by == AnsweredBy::Precedents;
+        match self.second_opinion {
+            Some(SecondOpinion::Precedents) if is_offline => problems.push(format!(
+                "{second} precedents: {model} answers from the coded reports itself, so that would be its own opinion again; \
+                 leave it out, or name a Claude model"
+            )),
+            Some(SecondOpinion::Sample) if info.answers_repeat => problems.push(format!(
+                "{second} sample: {model} gives the same answer every time; leave it out, or name a Claude model"
+            )),
+            _ => {}
+        }
+        let examples = names.examples;
+        if self.examples > MAX_EXAMPLES {
+            problems.push(format!(
+                "{examples} is {}: 0 to {MAX_EXAMPLES} examples a report are allowed",
+                self.examples
+            ));
+        }
+        if self.examples > 0 && info.answers_repeat {
+            problems.push(format!(
+                "{examples}: {model} answers from the coded reports and reads no examples; leave it out, or name a Claude model"
+            ));
+        }
+        let is_used = self.examples > 0
+            || self.second_opinion == Some(SecondOpinion::Precedents)
+            || info.answers_repeat;
+        if self.has_own_corpus && !is_used {
+            problems.push(format!(
+                "{}: nothing uses the coded reports; ask for {second} precedents or for {examples}, or leave it out",
+                names.corpus
+            ));
+        }
+        problems
+    }
 }
 
 #[cfg(test)]

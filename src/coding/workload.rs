@@ -7,7 +7,8 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::batch::pack;
+use super::batch::{pack, sample_order};
+use super::examples::EXAMPLE_BYTES;
 use super::key::KeyBase;
 use super::text::prepare;
 use super::tokens::{TokenBook, message_bytes};
@@ -32,8 +33,12 @@ pub struct Workload {
     pub paid_texts: u64,
     /// Texts to ask for.
     pub asked_texts: u64,
+    /// Texts to ask once more, for a second sample.
+    pub sampled_texts: u64,
     /// Calls to make, if each is answered at the first try.
     pub calls: u64,
+    /// Of these, calls for second samples.
+    pub sample_calls: u64,
     /// Bytes of the messages of these calls.
     pub message_bytes: u64,
 }
@@ -43,13 +48,26 @@ pub struct Workload {
 pub struct NewText {
     /// Its key.
     pub key: AnswerKey,
+    /// The key of its second sample; none: none is asked for.
+    pub sample_key: Option<AnswerKey>,
     /// Its length as it is sent.
     pub bytes: usize,
+}
+
+/// Bytes of the examples of a report.
+#[derive(Debug, Clone, Copy, Default)]
+struct ExampleBytes {
+    /// What they count when calls are packed.
+    packed: usize,
+    /// What they take in a message, about.
+    sent: u64,
 }
 
 /// Counts chunk after chunk, in the order of the file.
 pub struct WorkloadCounter {
     keys: KeyBase,
+    sample_keys: Option<KeyBase>,
+    examples: ExampleBytes,
     batch_size: u32,
     max_text_chars: u32,
     seen: HashSet<u64>,
@@ -61,11 +79,28 @@ impl WorkloadCounter {
     pub fn new(keys: KeyBase, batch_size: u32, max_text_chars: u32) -> WorkloadCounter {
         WorkloadCounter {
             keys,
+            sample_keys: None,
+            examples: ExampleBytes::default(),
             batch_size,
             max_text_chars,
             seen: HashSet::new(),
             workload: Workload::default(),
         }
+    }
+
+    /// Each text is asked once more under these keys, too.
+    pub fn with_samples(mut self, sample_keys: Option<KeyBase>) -> WorkloadCounter {
+        self.sample_keys = sample_keys;
+        self
+    }
+
+    /// Each report has `count` examples, of `mean_bytes` on the average.
+    pub fn with_examples(mut self, count: u32, mean_bytes: u64) -> WorkloadCounter {
+        self.examples = ExampleBytes {
+            packed: count as usize * EXAMPLE_BYTES,
+            sent: u64::from(count) * mean_bytes,
+        };
+        self
     }
 
     /// The texts of a chunk that are new, in the order of their first rows.
@@ -87,26 +122,47 @@ impl WorkloadCounter {
             let (head, _) = key.0.split_first_chunk().expect("a key has 32 bytes");
             if self.seen.insert(u64::from_le_bytes(*head)) {
                 let bytes = prepared.text.len();
-                new.push(NewText { key, bytes });
+                let sample = self.sample_keys.as_ref();
+                new.push(NewText {
+                    key,
+                    sample_key: sample.map(|keys| keys.key(prepared.text)),
+                    bytes,
+                });
             }
         }
         new
     }
 
-    /// Counts the calls for a chunk's new texts; `is_paid` tells for each whether its answer is kept from before.
-    pub fn count_calls(&mut self, new: &[NewText], is_paid: &[bool]) {
+    /// Counts the calls for a chunk's new texts; `is_paid` tells for each whether its answer is kept from before, and
+    /// `is_sample_paid` the same of its second sample.
+    pub fn count_calls(&mut self, new: &[NewText], is_paid: &[bool], is_sample_paid: &[bool]) {
         let asked: Vec<usize> = new
             .iter()
             .zip(is_paid)
             .filter(|(_, is_paid)| !**is_paid)
             .map(|(text, _)| text.bytes)
             .collect();
+        let sampled: Vec<usize> = new
+            .iter()
+            .zip(is_sample_paid)
+            .filter(|(text, is_paid)| text.sample_key.is_some() && !**is_paid)
+            .map(|(text, _)| text.bytes)
+            .collect();
+        let order = sample_order(sampled.len(), self.batch_size);
+        let (size, packed) = (self.batch_size, self.examples.packed);
+        let sample_bytes = order.into_iter().map(|at| sampled[at] + packed);
+        let sample_calls = pack(sample_bytes, size).len() as u64;
+        let calls = pack(asked.iter().map(|bytes| bytes + packed), size).len() as u64;
         let workload = &mut self.workload;
         workload.distinct_texts += new.len() as u64;
         workload.paid_texts += (new.len() - asked.len()) as u64;
         workload.asked_texts += asked.len() as u64;
-        workload.calls += pack(asked.iter().copied(), self.batch_size).len() as u64;
-        workload.message_bytes += message_bytes(asked);
+        workload.sampled_texts += sampled.len() as u64;
+        workload.sample_calls += sample_calls;
+        workload.calls += calls + sample_calls;
+        let reports = (asked.len() + sampled.len()) as u64;
+        workload.message_bytes += message_bytes(asked.into_iter().chain(sampled));
+        workload.message_bytes += reports * self.examples.sent;
     }
 
     /// What was counted.

@@ -8,11 +8,13 @@ use crate::adapters::aws::AwsConfig;
 use crate::adapters::aws::bedrock::{BedrockClients, BedrockSetup};
 use crate::adapters::models;
 use crate::catalog::Catalog;
+use crate::coding::examples::ExamplesSetting;
 use crate::config::FleetConfig;
 use crate::core::problem::ProblemType;
 use crate::core::spec::JobSpec;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
-use crate::ports::{Clock, Model, Models};
+use crate::ports::{Clock, Library, Model, Models};
+use crate::precedents::CodedReports;
 use crate::terms::TermTable;
 
 /// Models that are kept at once. Jobs hold theirs for themselves; forgetting one only opens it again.
@@ -22,8 +24,9 @@ const KEPT_MODELS: usize = 64;
 /// connection is not opened before it is used.
 const CALLS_IN_FLIGHT: u32 = 512;
 
-/// What a model is opened for: its id, the terms by digest, the problem type.
-type Key = (String, String, String);
+/// What a model is opened for: its id, the terms by digest, the problem type, the coded reports by digest, and how many
+/// of them are shown as examples.
+type Key = (String, String, String, String, u32);
 
 /// Opens models for jobs.
 pub struct FleetModels {
@@ -51,7 +54,7 @@ impl FleetModels {
         }
     }
 
-    /// The model `model_id`, answering for `problem_type` from `terms`.
+    /// The model `model_id`, answering for `problem_type` from `terms`, shown `examples` of `coded` with each report.
     ///
     /// # Errors
     /// `PermanentJob`, with all that is wrong and what to do.
@@ -60,17 +63,22 @@ impl FleetModels {
         model_id: &str,
         problem_type: ProblemType,
         terms: &Arc<TermTable>,
+        coded: Option<&CodedReports>,
+        examples: u32,
     ) -> PortResult<Arc<dyn Model>> {
         let key = (
             model_id.to_string(),
             terms.sha256_hex(),
             problem_type.to_string(),
+            coded.map_or(String::new(), |coded| coded.sha256().to_string()),
+            examples,
         );
         let mut kept = self.kept.lock().expect("no panic while held");
         if let Some(model) = kept.get(&key) {
             return Ok(model.clone());
         }
-        let model = self.open_model(model_id, problem_type, terms)?;
+        let setting = ExamplesSetting::of(examples, coded);
+        let model = self.open_model(model_id, problem_type, terms, coded, setting.as_ref())?;
         if kept.len() >= KEPT_MODELS {
             kept.clear();
         }
@@ -83,15 +91,18 @@ impl FleetModels {
         model_id: &str,
         problem_type: ProblemType,
         terms: &Arc<TermTable>,
+        coded: Option<&CodedReports>,
+        examples: Option<&ExamplesSetting>,
     ) -> PortResult<Arc<dyn Model>> {
-        if let Some(model) = models::offline(model_id, terms, &self.clock)? {
+        if let Some(model) = models::offline(model_id, terms, &self.clock, coded)? {
             return Ok(model);
         }
         if let Some(problem) = models::no_model(model_id, &self.catalog) {
             return Err(PortError::permanent_job(format!("model_id {problem}")));
         }
         let clients = self.clients.clone()?;
-        let opened = models::bedrock(model_id, problem_type, terms, &self.catalog, clients)
+        let catalog = &self.catalog;
+        let opened = models::bedrock(model_id, problem_type, terms, catalog, clients, examples)
             .map_err(|problems| PortError::permanent_job(problems.join("; ")))?;
         for note in opened.notes {
             tracing::warn!(model = model_id, "{note}");
@@ -101,8 +112,19 @@ impl FleetModels {
 }
 
 impl Models for FleetModels {
-    fn open(&self, spec: &JobSpec, terms: &Arc<TermTable>) -> PortResult<Arc<dyn Model>> {
-        let model = self.model(&spec.model_id, spec.problem_type, terms)?;
+    fn open(
+        &self,
+        spec: &JobSpec,
+        terms: &Arc<TermTable>,
+        coded: Option<&CodedReports>,
+    ) -> PortResult<Arc<dyn Model>> {
+        let JobSpec {
+            model_id,
+            problem_type,
+            precedents,
+            ..
+        } = spec;
+        let model = self.model(model_id, *problem_type, terms, coded, *precedents)?;
         let info = model.info();
         // Empty: the job is being made, and this is asked to know the version.
         if !spec.prompt_version.is_empty() && spec.prompt_version != info.prompt_version {
@@ -116,6 +138,10 @@ impl Models for FleetModels {
             return Err(PortError::new(ErrorClass::LaneParked, what));
         }
         Ok(model)
+    }
+
+    fn library(&self, terms: &Arc<TermTable>, coded: &CodedReports) -> Arc<dyn Library> {
+        models::library(terms, coded)
     }
 }
 
@@ -144,10 +170,20 @@ mod tests {
     #[test]
     fn jobs_that_ask_one_model_for_the_same_share_it() {
         let (models, terms) = (models(), TermTable::builtin());
-        let open = |problem| models.model(HAIKU, problem, &terms).unwrap();
+        let open = |problem| models.model(HAIKU, problem, &terms, None, 0).unwrap();
         let (one, other) = (open(ProblemType::Both), open(ProblemType::Both));
         assert!(Arc::ptr_eq(&one, &other));
         assert!(!Arc::ptr_eq(&one, &open(ProblemType::Product)));
+        let coded = CodedReports::builtin().unwrap();
+        let with = models.model(HAIKU, ProblemType::Both, &terms, Some(&coded), 10);
+        let (with, without) = (with.unwrap(), one.info().clone());
+        let word = format!("+examples-10-{}", coded.short());
+        assert!(with.info().prompt_version.contains(&word));
+        assert!(!without.prompt_version.contains("examples"));
+        let prefix = |info: &crate::ports::model::ModelInfo| {
+            info.service.as_ref().unwrap().prefix_sha256.clone()
+        };
+        assert_ne!(prefix(with.info()), prefix(&without));
     }
 
     #[test]
@@ -160,7 +196,8 @@ mod tests {
                 "reached its end of life",
             ),
         ] {
-            let error = models.model(name, ProblemType::Both, &terms).err().unwrap();
+            let error = models.model(name, ProblemType::Both, &terms, None, 0);
+            let error = error.err().unwrap();
             assert_eq!(error.class, ErrorClass::PermanentJob);
             assert!(error.what.contains(reason), "{error}");
         }

@@ -113,10 +113,10 @@ impl Fields {
         }
     }
 
-    /// A field of the contract that nothing stands behind yet: anything but `false` (or nothing) is refused.
-    pub(super) fn not_built(&mut self, name: &str) {
-        if !matches!(self.object.remove(name), None | Some(Value::Bool(false))) {
-            self.problem(format!("{name} is not built yet: leave it out"));
+    /// Takes `false` for nothing.
+    pub(super) fn not_if_false(&mut self, name: &str) {
+        if self.object.get(name) == Some(&Value::Bool(false)) {
+            self.object.remove(name);
         }
     }
 

@@ -9,6 +9,7 @@
 //! same event said again is the same job, whatever the defaults are by then.
 
 mod arrival;
+mod corpus;
 mod counts;
 mod failed;
 mod fields;

@@ -3,12 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
+use crate::coding::examples::MAX_EXAMPLES;
 use crate::core::money::NanoUsd;
+use crate::core::opinion::SecondOpinion;
 use crate::core::problem::ProblemType;
 use crate::core::spec::{BlobRef, JobSpec, Limits};
 
 /// The names that a spec may hold (DESIGN §6, Job spec).
-pub(super) const FIELDS: [&str; 22] = [
+pub(super) const FIELDS: [&str; 24] = [
     "input_bucket",
     "input_key",
     "output_bucket",
@@ -31,6 +33,8 @@ pub(super) const FIELDS: [&str; 22] = [
     "review_below",
     "second_opinion",
     "precedents",
+    "corpus_bucket",
+    "corpus_key",
 ];
 
 /// What a user asks for. None: not said.
@@ -76,6 +80,14 @@ pub struct JobRequest {
     pub max_cost_usd: Option<NanoUsd>,
     /// Primary codes under this confidence are marked for review.
     pub review_below: Option<f64>,
+    /// Who is asked besides the model.
+    pub second_opinion: Option<SecondOpinion>,
+    /// Nearest coded reports that are shown to the model with each report.
+    pub precedents: Option<u32>,
+    /// Bucket of the user's own coded reports.
+    pub corpus_bucket: Option<String>,
+    /// Key of the user's own coded reports.
+    pub corpus_key: Option<String>,
     /// Makes another job of the same work; no field of a spec, only `annexa submit --again` sets it.
     pub again: Option<String>,
     /// Answers paid for before are not used; no field of a spec, only `annexa submit --fresh` sets it.
@@ -101,6 +113,10 @@ impl JobRequest {
     /// As [`JobRequest::parse`], of a spec that is JSON already.
     pub fn from_object(object: Map<String, Value>) -> (JobRequest, Vec<String>) {
         let mut fields = Fields::new(object, &FIELDS);
+        // As specs of earlier versions say that they want neither.
+        for name in ["second_opinion", "precedents"] {
+            fields.not_if_false(name);
+        }
         let request = JobRequest {
             input_bucket: bucket(&mut fields, "input_bucket"),
             input_key: key(&mut fields, "input_key"),
@@ -149,11 +165,24 @@ impl JobRequest {
             review_below: fields.number("review_below", "a confidence from 0 to 1", |below| {
                 (0.0..=1.0).contains(&below)
             }),
+            second_opinion: fields.parsed("second_opinion", "precedents or sample", |text| {
+                text.to_ascii_lowercase().parse().ok()
+            }),
+            precedents: narrow(fields.whole(
+                "precedents",
+                0,
+                MAX_EXAMPLES.into(),
+                "examples a report",
+            )),
+            corpus_bucket: bucket(&mut fields, "corpus_bucket"),
+            corpus_key: key(&mut fields, "corpus_key"),
             again: None,
             fresh: false,
         };
-        for name in ["second_opinion", "precedents"] {
-            fields.not_built(name);
+        if request.corpus_bucket.is_some() != request.corpus_key.is_some() {
+            fields.problem(
+                "corpus_bucket and corpus_key belong together: give both or neither".to_string(),
+            );
         }
         if request.imdrf_bucket.is_some() != request.imdrf_key.is_some() {
             fields.problem(
@@ -176,6 +205,14 @@ impl JobRequest {
         Some(BlobRef::new(
             self.imdrf_bucket.as_ref()?,
             self.imdrf_key.as_ref()?,
+        ))
+    }
+
+    /// The user's own coded reports, if the request names them.
+    pub fn corpus(&self) -> Option<BlobRef> {
+        Some(BlobRef::new(
+            self.corpus_bucket.as_ref()?,
+            self.corpus_key.as_ref()?,
         ))
     }
 

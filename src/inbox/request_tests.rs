@@ -72,8 +72,8 @@ fn all_that_is_wrong_is_said_at_once_and_what_is_right_is_kept() {
         "encoding is 'klingon': a label such as utf-8 or windows-1252 expected",
         "max_cost_usd is 'lots': US dollars, such as 12.50 expected",
         "review_below is 2: a confidence from 0 to 1 expected",
-        "second_opinion is not built yet: leave it out",
-        "precedents is not built yet: leave it out",
+        "second_opinion is true: precedents or sample expected",
+        "precedents is an object: 0 to 20 examples a report expected",
         "imdrf_bucket and imdrf_key belong together: give both or neither",
     ];
     assert_eq!(problems, expected);
@@ -132,5 +132,27 @@ fn a_spec_has_every_field_of_the_contract_and_no_other() {
         .iter()
         .filter(|name| !design.contains(name))
         .collect();
-    assert_eq!(others, [&"requests_per_minute"]);
+    assert_eq!(
+        others,
+        [&"requests_per_minute", &"corpus_bucket", &"corpus_key"]
+    );
+}
+
+#[test]
+fn second_opinions_examples_and_coded_reports_are_read() {
+    let (request, problems) = read(json!({
+        "second_opinion": "Sample", "precedents": "10", "corpus_bucket": "ours", "corpus_key": "coded.bin",
+    }));
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(request.second_opinion, Some(SecondOpinion::Sample));
+    assert_eq!(request.precedents, Some(10));
+    assert_eq!(request.corpus(), Some(BlobRef::new("ours", "coded.bin")));
+    let (_, problems) =
+        read(json!({ "second_opinion": "both", "precedents": 21, "corpus_key": "coded.bin" }));
+    let expected = [
+        "second_opinion is 'both': precedents or sample expected",
+        "precedents is 21: 0 to 20 examples a report expected",
+        "corpus_bucket and corpus_key belong together: give both or neither",
+    ];
+    assert_eq!(problems, expected);
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::corpus;
 use super::pin::pin;
 use super::place::{InboxPlace, RESULTS_PREFIX};
 use super::request::JobRequest;
 use super::terms;
 use crate::catalog::Catalog;
+use crate::coding::opinion::{Asked, Names};
 use crate::config::{FleetConfig, JobDefaults};
 use crate::core::identity::job_id;
 use crate::core::ids::JobId;
@@ -14,6 +16,7 @@ use crate::core::outcome::AnsweredBy;
 use crate::core::spec::{JobSpec, defaults};
 use crate::ports::error::{ErrorClass, PortError};
 use crate::ports::{Blobs, Clock, Models};
+use crate::precedents::CodedReports;
 use crate::terms::TermTable;
 
 /// What specs are resolved under.
@@ -165,10 +168,17 @@ impl Resolver {
         };
         spec.terms_sha256 = table.sha256_hex();
         spec.imdrf_version = terms.and_then(|terms| terms.version);
+        let coded = corpus::pinned(&*self.clock, &*self.blobs, request).await;
+        let coded = noted(coded, &mut problems)?.flatten();
+        if let Some(coded) = &coded {
+            spec.corpus_sha256 = Some(coded.reports.sha256().to_string());
+            spec.corpus_version.clone_from(&coded.version);
+        }
         match self.model_id(request) {
             Ok(model_id) => {
                 spec.model_id = model_id;
-                let opened = self.open_model(&mut spec, &table, &mut warnings);
+                let reports = coded.as_ref().map(|coded| &coded.reports);
+                let opened = self.open_model(&mut spec, &table, reports, &mut warnings);
                 noted(opened, &mut problems)?;
             }
             Err(problem) => problems.push(problem),
@@ -216,10 +226,10 @@ impl Resolver {
             review_below: request.review_below,
             again: request.again.clone(),
             fresh: request.fresh,
-            second_opinion: None,
-            precedents: 0,
-            corpus_bucket: None,
-            corpus_key: None,
+            second_opinion: request.second_opinion,
+            precedents: request.precedents.unwrap_or(0),
+            corpus_bucket: request.corpus_bucket.clone(),
+            corpus_key: request.corpus_key.clone(),
             corpus_version: None,
             corpus_sha256: None,
             formats: Default::default(),
@@ -261,18 +271,28 @@ impl Resolver {
         &self,
         spec: &mut JobSpec,
         table: &Arc<TermTable>,
+        coded: Option<&CodedReports>,
         warnings: &mut Vec<String>,
     ) -> Result<(), Unresolved> {
         let known = self.setup.catalog.check(&spec.model_id, &self.setup.region);
         let known = known.map_err(Unresolved::Refused)?;
         let model = self
             .models
-            .open(spec, table)
+            .open(spec, table, coded)
             .map_err(|error| match error.class {
                 ErrorClass::PermanentJob => Unresolved::Refused(vec![error.what]),
                 _ => Unresolved::Trouble(error),
             })?;
         let info = model.info();
+        let asked = Asked {
+            second_opinion: spec.second_opinion,
+            examples: spec.precedents,
+            has_own_corpus: spec.corpus_bucket.is_some(),
+        };
+        let problems = asked.problems(info, &Names::FIELDS);
+        if !problems.is_empty() {
+            return Err(Unresolved::Refused(problems));
+        }
         if spec.max_cost_usd.is_some() && info.is_paid && info.price.is_none() {
             return Err(Unresolved::Refused(vec![format!(
                 "max_cost_usd cannot be kept: the price of {} is not known; give it in a models file",

@@ -14,10 +14,19 @@ impl Models for AnyModel {
         &self,
         spec: &JobSpec,
         terms: &Arc<TermTable>,
+        coded: Option<&CodedReports>,
     ) -> crate::ports::error::PortResult<Arc<dyn crate::ports::Model>> {
         let calm = Chaos::none(Arc::new(SimClock::new(1)));
         let model = MemoryModel::new(&spec.model_id, terms.clone(), calm, PaidLog::default());
-        OneModel(Arc::new(model)).open(spec, terms)
+        OneModel(Arc::new(model)).open(spec, terms, coded)
+    }
+
+    fn library(
+        &self,
+        terms: &Arc<TermTable>,
+        coded: &CodedReports,
+    ) -> Arc<dyn crate::ports::Library> {
+        crate::adapters::models::library(terms, coded)
     }
 }
 

@@ -24,7 +24,7 @@ pub use busy::Busy;
 pub use clock::Clock;
 pub use error::{ErrorClass, PortError};
 pub use ledger::Ledger;
-pub use model::{Model, Models};
+pub use model::{Library, Model, Models};
 pub use notifier::Notifier;
 pub use queue::Queue;
 pub use signals::Shutdown;

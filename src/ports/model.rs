@@ -1,13 +1,18 @@
 //! Whoever answers reports: a model behind a service, or the offline one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::error::PortResult;
 use crate::core::money::{Price, Usage};
 use crate::core::outcome::AnsweredBy;
-use crate::core::problem::ProblemType;
+use crate::core::problem::{Problem, ProblemType};
+use crate::core::spec::JobSpec;
+use crate::precedents::CodedReports;
+use crate::terms::TermTable;
 
 /// What is fixed about a model for a whole job.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,11 +54,34 @@ pub struct ServiceFacts {
     pub max_output_tokens: u32,
 }
 
+/// An earlier report with the codes that its coder chose, shown beside a report that it resembles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// Its text, cut to what is shown of it.
+    pub text: String,
+    /// Its product codes, of those that may be chosen; empty unless asked.
+    pub product: Vec<String>,
+    /// Its patient codes, likewise.
+    pub patient: Vec<String>,
+}
+
+impl Example {
+    /// Its codes for `problem`.
+    pub fn codes(&self, problem: Problem) -> &[String] {
+        match problem {
+            Problem::Product => &self.product,
+            Problem::Patient => &self.patient,
+        }
+    }
+}
+
 /// One report in a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
     /// The text as it is sent.
     pub text: String,
+    /// Coded reports that resemble it, nearest first; empty: none are shown.
+    pub examples: Vec<Example>,
     /// What was wrong with the answer before, when it is asked again.
     pub fault: Option<String>,
 }
@@ -67,6 +95,8 @@ pub struct Request {
     pub incidents: Vec<Incident>,
     /// The most output tokens.
     pub max_tokens: u32,
+    /// A second opinion by the same model: asked so that it may come out otherwise than the first time.
+    pub is_second_sample: bool,
 }
 
 /// Why a model stopped (FACTS §1; `Other` keeps the service's word).
@@ -90,7 +120,7 @@ pub struct Answer {
     /// Why it stopped.
     pub stop: StopReason,
     /// The tool's input as it came; none: no tool was called.
-    pub tool_input: Option<serde_json::Value>,
+    pub tool_input: Option<Value>,
     /// What it used.
     pub usage: Usage,
     /// How long it took.
@@ -111,10 +141,30 @@ pub trait Model: Send + Sync {
 
 /// Opens models for jobs.
 pub trait Models: Send + Sync {
-    /// The model that `spec` names, answering from `terms`. Errors are `PermanentJob` and say what to do.
+    /// The model that `spec` names, answering from `terms`. `coded`: the coded reports that `spec` names, which are the
+    /// offline model's own, or are shown as examples; none: it names none. Errors are `PermanentJob` and say what to do.
     fn open(
         &self,
-        spec: &crate::core::spec::JobSpec,
-        terms: &std::sync::Arc<crate::terms::TermTable>,
-    ) -> PortResult<std::sync::Arc<dyn Model>>;
+        spec: &JobSpec,
+        terms: &Arc<TermTable>,
+        coded: Option<&CodedReports>,
+    ) -> PortResult<Arc<dyn Model>>;
+
+    /// Somebody who looks things up in `coded`, for terms of `terms`.
+    fn library(&self, terms: &Arc<TermTable>, coded: &CodedReports) -> Arc<dyn Library>;
+}
+
+/// Coded reports, to be asked beside a model. Costs nothing and is the same on every machine.
+#[async_trait]
+pub trait Library: Send + Sync {
+    /// What the offline model says of `texts`: a tool input as a model would give it, to be validated as every answer.
+    async fn answers(&self, asked: ProblemType, texts: Vec<String>) -> PortResult<Value>;
+
+    /// The coded reports to show beside each of `texts`, up to `count` each, nearest first.
+    async fn examples(
+        &self,
+        asked: ProblemType,
+        texts: Vec<String>,
+        count: u32,
+    ) -> PortResult<Vec<Vec<Example>>>;
 }

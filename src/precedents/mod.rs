@@ -7,6 +7,7 @@
 
 mod artifact;
 mod bytes;
+mod coded;
 pub mod corpus;
 mod decision;
 mod error;
@@ -28,6 +29,7 @@ mod tests;
 mod tests_any;
 
 pub use crate::core::answer::Suggestion;
+pub use coded::CodedReports;
 pub use corpus::Report;
 pub use decision::{any_specific, is_generic};
 pub use error::PrecedentsError;
@@ -113,15 +115,15 @@ impl Precedents {
         })
     }
 
-    /// The `limit` (15 at most) coded reports that resemble `text` most, nearest first.
+    /// The `limit` coded reports that resemble `text` most, nearest first.
     pub fn nearest(&self, text: &str, limit: usize) -> Vec<Nearest<'_>> {
         let mut scratch = Scratch::default();
-        self.search(&mut scratch, text);
+        self.search(&mut scratch, text, limit);
         let view = |n: &Neighbour| Nearest {
             report: &self.content.reports[n.report as usize],
             similarity: n.similarity,
         };
-        scratch.near.iter().take(limit).map(view).collect()
+        scratch.near.iter().map(view).collect()
     }
 
     /// The coded reports, in the corpus's order.

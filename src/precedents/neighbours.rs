@@ -2,7 +2,7 @@
 
 use super::vocabulary::{Entry, Vocabulary};
 
-/// How many nearest reports vote and may be named.
+/// How many nearest reports vote and may be named in a rationale.
 pub(super) const NEAREST: usize = 15;
 
 /// A coded report that resembles the text.
@@ -19,10 +19,11 @@ pub(super) struct NeighbourScratch {
     sums: Vec<f32>,
 }
 
-/// The [`NEAREST`] reports to `vector`, nearest first (then by place in the corpus); only reports that share a feature.
+/// The `most` reports nearest to `vector`, nearest first (then by place in the corpus); only reports that share a feature.
 pub(super) fn nearest(
     vocabulary: &Vocabulary,
     vector: &[Entry],
+    most: usize,
     scratch: &mut NeighbourScratch,
     into: &mut Vec<Neighbour>,
 ) {
@@ -60,11 +61,11 @@ pub(super) fn nearest(
                 similarity: similarity.min(1.0),
             },
         );
-        if into.len() > NEAREST {
+        if into.len() > most {
             into.pop();
         }
-        if into.len() == NEAREST {
-            least = into[NEAREST - 1].similarity;
+        if into.len() == most {
+            least = into.last().map_or(f32::MAX, |last| last.similarity);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Precedents;
 use super::decision::{Candidate, MAX_CODES, MIN_CONFIDENCE, candidates};
 use super::evidence::{self, EvidenceScratch};
-use super::neighbours::{self, Neighbour, NeighbourScratch};
+use super::neighbours::{self, NEAREST, Neighbour, NeighbourScratch};
 use super::vocabulary::{Entry, FeatureScratch};
 use crate::core::answer::Suggestion;
 use crate::core::problem::{Problem, ProblemType};
@@ -56,7 +56,7 @@ impl Precedents {
         selectable: &dyn Fn(&str) -> bool,
     ) -> Verdict {
         let mut verdict = Verdict::default();
-        self.search(scratch, text);
+        self.search(scratch, text, NEAREST);
         if scratch.vector.is_empty() {
             return verdict;
         }
@@ -105,13 +105,14 @@ impl Precedents {
         verdict
     }
 
-    /// The text's vector and its nearest reports, into `scratch`.
-    pub(super) fn search(&self, scratch: &mut Scratch, text: &str) {
+    /// The text's vector and its `most` nearest reports, into `scratch`.
+    pub(super) fn search(&self, scratch: &mut Scratch, text: &str, most: usize) {
         let vocabulary = &self.content.vocabulary;
         vocabulary.vector(text, &mut scratch.features, &mut scratch.vector);
         neighbours::nearest(
             vocabulary,
             &scratch.vector,
+            most,
             &mut scratch.search,
             &mut scratch.near,
         );

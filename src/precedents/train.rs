@@ -5,7 +5,7 @@ use super::corpus::{Report, fold};
 use super::decision::{Calibration, Candidate, candidates};
 use super::error::PrecedentsError;
 use super::linear::Linear;
-use super::neighbours::{self, NeighbourScratch, ReportLabels};
+use super::neighbours::{self, NEAREST, NeighbourScratch, ReportLabels};
 use super::number::Shuffler;
 use super::vocabulary::{FeatureScratch, Vocabulary};
 use crate::core::problem::Problem;
@@ -82,7 +82,7 @@ pub fn score_fold(
             scored.push((index, HeldOut::default()));
             continue;
         }
-        neighbours::nearest(&vocabulary, &vector, &mut search, &mut near);
+        neighbours::nearest(&vocabulary, &vector, NEAREST, &mut search, &mut near);
         neighbours::votes(&near, &carried, linear.labels.len(), &mut shares);
         linear.score(&vector, &mut linear_scores);
         let codes = Problem::ALL.map(|problem| {

@@ -12,12 +12,15 @@ use super::context::JobContext;
 use super::flights::Flight;
 use super::order::Place;
 use crate::coding::batch::pack;
+use crate::coding::examples::EXAMPLE_BYTES;
+use crate::coding::key::KeyBase;
 use crate::core::answer::AnswerKey;
 use crate::core::chunk::Claim;
 use crate::core::ids::RowNo;
 use crate::core::tally::Tally;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::ledger::Held;
+use crate::ports::model::Example;
 use crate::ports::retry::{Backoff, retry};
 
 mod batch;
@@ -25,10 +28,11 @@ mod booking;
 mod call;
 mod halt;
 mod item;
+mod sample;
 mod sort;
 
 use halt::Halt;
-pub(super) use item::{Answered, Group};
+pub(super) use item::{Answered, Both, Group};
 
 /// How calls are made and repeated.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +70,39 @@ struct Asking<'a> {
     /// Calls whose answers an earlier claim of this chunk paid for and stored, by their request ids.
     earlier_calls: Mutex<BTreeSet<String>>,
     halt: Halt,
+    /// The first answers are there, and second samples are asked for.
+    is_second_sample: bool,
 }
+
+impl Asking<'_> {
+    /// The key under which a group's answer of this asking is kept.
+    fn key_of(&self, group: &Group<'_>) -> AnswerKey {
+        match self.is_second_sample {
+            true => group.sample_key.expect("second samples are asked for"),
+            false => group.key,
+        }
+    }
+
+    /// The keys under which others find it; none: they are the same.
+    fn keys_for_others(&self) -> Option<&KeyBase> {
+        match (self.is_second_sample, &self.context.samples) {
+            (true, Some(samples)) => samples.for_others.as_ref(),
+            _ => self.context.keys_for_others.as_ref(),
+        }
+    }
+}
+
+/// A group that is asked for here and by nobody else.
+struct Mine<'f> {
+    position: usize,
+    /// Lands when it is dropped; none: answers cost nothing, and nobody waits for them.
+    _flight: Option<Flight<'f>>,
+    examples: Vec<Example>,
+}
+
+/// Flights for second samples, by position: taken with those of the first answers, so that who asks for a text first asks
+/// for it a second time, too, and the calls of an undisturbed run stay a function of the file.
+type HeldSamples<'f> = BTreeMap<usize, Flight<'f>>;
 
 impl Worker {
     /// Answers for all groups, in their order; none: a drain came first. Calls are counted into `tally`.
@@ -77,16 +113,18 @@ impl Worker {
         groups: &[Group<'_>],
         place: Place<'_>,
         tally: &mut Tally,
-    ) -> PortResult<Option<Vec<Answered>>> {
-        let asking = Asking {
+    ) -> PortResult<Option<Vec<Both>>> {
+        let mut asking = Asking {
             claim,
             context,
             tally: Mutex::default(),
             places: booking::Places::default(),
             earlier_calls: Mutex::default(),
             halt: Halt::default(),
+            is_second_sample: false,
         };
-        let mut answers = BTreeMap::new();
+        let (mut answers, mut samples) = (BTreeMap::new(), BTreeMap::new());
+        let mut held = HeldSamples::new();
         // Before the turn, so that nobody waits here with a turn that an earlier chunk waits for.
         tokio::select! {
             biased;
@@ -104,13 +142,19 @@ impl Worker {
             () = self.ports.shutdown.draining() => return Ok(None),
             turn = turn => turn,
         };
-        let done = if claim.isolated {
+        let mut done = if claim.isolated {
             drop(place);
             self.ask_one_by_one(&asking, groups, &mut answers).await
         } else {
-            self.ask_all(&asking, groups, Some(place), &mut answers)
+            self.ask_all(&asking, groups, Some(place), &mut held, &mut answers)
                 .await
         };
+        if matches!(done, Ok(true)) && context.samples.is_some() {
+            asking.is_second_sample = true;
+            done = self
+                .ask_samples(&asking, groups, &answers, held, &mut samples)
+                .await;
+        }
         // However it ended: what is not in flight any more is no call that may be paid twice.
         let closed = self.close_books(&asking).await;
         let done = done?;
@@ -118,7 +162,11 @@ impl Worker {
         *tally = asking.tally.into_inner().expect("no panic while held");
         let earlier = asking.earlier_calls.into_inner();
         tally.calls += earlier.expect("no panic while held").len() as u64;
-        Ok(done.then(|| answers.into_values().collect()))
+        let both = answers.into_iter().map(|(position, first)| Both {
+            first,
+            sample: samples.remove(&position),
+        });
+        Ok(done.then(|| both.collect()))
     }
 
     /// S18: one row at a time, with the cursor in the ledger on it from before its call starts until it is answered.
@@ -131,7 +179,13 @@ impl Worker {
         for (position, group) in groups.iter().enumerate() {
             let mut one = BTreeMap::new();
             if !self
-                .ask_all(asking, std::slice::from_ref(group), None, &mut one)
+                .ask_all(
+                    asking,
+                    std::slice::from_ref(group),
+                    None,
+                    &mut HeldSamples::new(),
+                    &mut one,
+                )
                 .await?
             {
                 return Ok(false);
@@ -150,27 +204,42 @@ impl Worker {
         still(held)
     }
 
-    async fn ask_all(
-        &self,
+    /// `held`: for first answers, takes the flights of second samples; for second samples, gives them.
+    async fn ask_all<'w>(
+        &'w self,
         asking: &Asking<'_>,
         groups: &[Group<'_>],
         mut place: Option<Place<'_>>,
+        held: &mut HeldSamples<'w>,
         answers: &mut BTreeMap<usize, Answered>,
     ) -> PortResult<bool> {
         let is_paid = asking.context.model.info().is_paid;
         while answers.len() < groups.len() {
             let mut landing = pin!(self.flights.landing());
             landing.as_mut().enable();
-            let mut mine: Vec<(usize, Option<Flight<'_>>)> = Vec::new();
+            let mut mine: Vec<Mine<'_>> = Vec::new();
             for (position, group) in groups.iter().enumerate() {
                 if answers.contains_key(&position) {
                     continue;
                 }
-                match is_paid.then(|| self.flights.take(group.key)) {
-                    None => mine.push((position, None)),
-                    Some(Some(flight)) => mine.push((position, Some(flight))),
-                    Some(None) => {}
+                let flight = match (is_paid, held.remove(&position)) {
+                    (false, _) => None,
+                    (true, Some(flight)) if asking.is_second_sample => Some(flight),
+                    (true, _) => match self.flights.take(asking.key_of(group)) {
+                        Some(flight) => Some(flight),
+                        None => continue,
+                    },
+                };
+                if let (false, true, Some(key)) =
+                    (asking.is_second_sample, is_paid, group.sample_key)
+                {
+                    held.extend(self.flights.take(key).map(|flight| (position, flight)));
                 }
+                mine.push(Mine {
+                    position,
+                    _flight: flight,
+                    examples: Vec::new(),
+                });
             }
             // It has chosen: later chunks may.
             drop(place.take());
@@ -197,25 +266,25 @@ impl Worker {
         &self,
         asking: &Asking<'_>,
         groups: &[Group<'_>],
-        mine: &mut Vec<(usize, Option<Flight<'_>>)>,
+        mine: &mut Vec<Mine<'_>>,
         answers: &mut BTreeMap<usize, Answered>,
     ) -> PortResult<()> {
         let keys: Vec<AnswerKey> = mine
             .iter()
-            .map(|(position, _)| groups[*position].key)
+            .map(|mine| asking.key_of(&groups[mine.position]))
             .collect();
         let stored = retry(&*self.ports.clock, Backoff::STORAGE, || {
             self.ports.answers.get(&keys)
         })
         .await?;
         let mut stored = stored.into_iter();
-        mine.retain(|(position, _)| match stored.next().flatten() {
+        mine.retain(|mine| match stored.next().flatten() {
             Some(paid) => {
                 if asking.context.is_payer(&paid.payer, asking.claim.key.chunk) {
                     let mut earlier = asking.earlier_calls.lock().expect("no panic while held");
                     earlier.insert(paid.request_id.clone());
                 }
-                answers.insert(*position, Answered::Answer(paid));
+                answers.insert(mine.position, Answered::Answer(paid));
                 false
             }
             None => true,
@@ -228,7 +297,7 @@ impl Worker {
         &self,
         asking: &Asking<'_>,
         groups: &[Group<'_>],
-        mine: Vec<(usize, Option<Flight<'_>>)>,
+        mut mine: Vec<Mine<'_>>,
         answers: &mut BTreeMap<usize, Answered>,
     ) -> PortResult<bool> {
         let batch_size = if asking.claim.isolated {
@@ -236,9 +305,15 @@ impl Worker {
         } else {
             asking.context.spec.batch_size
         };
+        if asking.is_second_sample {
+            sample::reorder(&mut mine, batch_size);
+        }
+        self.look_up_examples(asking, groups, &mut mine).await?;
+        // By the number of examples and not by their bytes: an estimate packs the same calls without looking them up.
+        let examples = asking.context.spec.precedents as usize * EXAMPLE_BYTES;
         let bytes = mine
             .iter()
-            .map(|(position, _)| groups[*position].text.len());
+            .map(|mine| groups[mine.position].text.len() + examples);
         let calls = pack(bytes, batch_size);
         asking.places.expect(calls.len() as u64);
         let mut left = mine.into_iter();

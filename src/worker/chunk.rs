@@ -7,6 +7,7 @@ use super::ask::{Answered, Group};
 use super::claim::ChunkEnd;
 use super::context::JobContext;
 use super::order::Place;
+use super::second;
 use crate::coding::text::prepare;
 use crate::core::answer::AnswerKey;
 use crate::core::chunk::{Claim, Commit, CommitOutcome};
@@ -44,15 +45,12 @@ impl Worker {
         else {
             return Ok(ChunkEnd::Interrupted);
         };
-        for (group, answered) in groups.iter().zip(answers) {
+        let opinions = second::opinions(&context, &groups, &answers).await?;
+        for ((group, both), second) in groups.iter().zip(&answers).zip(&opinions) {
             for index in &group.rows {
-                settle(
-                    &mut results[*index],
-                    &answered,
-                    group.rows[0] == *index,
-                    &context,
-                    claim,
-                );
+                let (result, is_first) = (&mut results[*index], group.rows[0] == *index);
+                settle(result, &both.first, is_first, &context, claim);
+                second::settle(result, second, is_first, &context, claim);
             }
         }
 
@@ -188,6 +186,8 @@ impl Worker {
                 result.review.insert(ReviewReason::TextTruncated);
             }
             let key = context.keys.key(prepared.text);
+            let samples = context.samples.as_ref();
+            let sample_key = samples.map(|samples| samples.own.key(prepared.text));
             // An isolated chunk is asked row by row: what one row does must not be put down to another.
             let group = if claim.isolated {
                 None
@@ -201,6 +201,7 @@ impl Worker {
                     let text = prepared.text;
                     groups.push(Group {
                         key,
+                        sample_key,
                         text,
                         first_row: row.number,
                         rows: vec![index],

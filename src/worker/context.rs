@@ -12,15 +12,16 @@ use crate::coding::tokens::TokenBook;
 use crate::core::answer::Payer;
 use crate::core::ids::{ChunkNo, JobId};
 use crate::core::job::JobRecord;
+use crate::core::opinion::SecondOpinion;
 use crate::core::plan::Plan;
 use crate::core::spec::{JobSpec, Limits};
-use crate::jobs::terms;
+use crate::jobs::{corpus, terms};
 use crate::pacing::Pacer;
 use crate::pacing::lane::{Lane, LaneSetup, Line};
 use crate::pacing::quota::QuotaSetup;
-use crate::ports::Model;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
+use crate::ports::{Library, Model};
 use crate::results::ResultColumns;
 use crate::terms::TermTable;
 
@@ -54,6 +55,10 @@ pub(super) struct JobContext {
     pub(super) keys: KeyBase,
     /// Of a job that uses no answers but its own: the keys under which others find what it paid for.
     pub(super) keys_for_others: Option<KeyBase>,
+    /// The same two for second samples; none: none are asked for.
+    pub(super) samples: Option<SampleKeys>,
+    /// The coded reports, where they are a second opinion or shown as examples.
+    pub(super) library: Option<Arc<dyn Library>>,
     /// Calls in flight of this job in this process (`max_workers`).
     pub(super) calls: CallPermits,
     /// What the service's quota is shared through; none: there is no service.
@@ -64,6 +69,12 @@ pub(super) struct JobContext {
     pub(super) tokens: TokenBook,
     limits: Mutex<Known>,
     pace_changed: Notify,
+}
+
+/// The keys of second samples.
+pub(super) struct SampleKeys {
+    pub(super) own: KeyBase,
+    pub(super) for_others: Option<KeyBase>,
 }
 
 fn turns(plan: &Plan) -> u32 {
@@ -275,16 +286,29 @@ impl Worker {
         let plan =
             plan.ok_or_else(|| PortError::bug(format!("job {job_id} has chunks but no plan")))?;
         let terms = terms::load(&*ports.clock, &*ports.blobs, &spec).await?;
-        let model = ports.models.open(&spec, &terms)?;
+        let coded = corpus::load(&*ports.clock, &*ports.blobs, &spec).await?;
+        let model = ports.models.open(&spec, &terms, coded.as_ref())?;
         let info = model.info();
         let keys = KeyBase::of_job(&spec, info);
-        let keys_for_others = spec.fresh.then(|| {
-            let others = JobSpec {
-                fresh: false,
-                ..spec.clone()
-            };
-            KeyBase::of_job(&others, info)
+        let of_others = spec.fresh.then(|| JobSpec {
+            fresh: false,
+            ..spec.clone()
         });
+        let keys_for_others = of_others
+            .as_ref()
+            .map(|others| KeyBase::of_job(others, info));
+        let has_samples = spec.second_opinion == Some(SecondOpinion::Sample);
+        let samples = has_samples.then(|| SampleKeys {
+            own: KeyBase::of_second_sample(&spec, info),
+            for_others: of_others
+                .as_ref()
+                .map(|others| KeyBase::of_second_sample(others, info)),
+        });
+        let uses_library =
+            spec.precedents > 0 || spec.second_opinion == Some(SecondOpinion::Precedents);
+        let library = coded
+            .filter(|_| uses_library)
+            .map(|coded| ports.models.library(&terms, &coded));
         let limits = spec.limits();
         let service = info.service.as_ref();
         let lane = service.map(|service| self.lane(&service.lane, &limits));
@@ -302,6 +326,8 @@ impl Worker {
             model,
             keys,
             keys_for_others,
+            samples,
+            library,
             plan,
             spec,
             limits: Mutex::new(Known { limits, read, pace }),

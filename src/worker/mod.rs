@@ -11,6 +11,7 @@ mod lanes;
 mod order;
 mod permits;
 mod retry_budget;
+mod second;
 mod warm;
 
 use std::collections::BTreeMap;

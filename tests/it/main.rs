@@ -8,6 +8,7 @@ mod differential;
 mod fleet;
 mod inbox;
 mod notices;
+mod opinion;
 mod records;
 mod services;
 mod sim_bedrock;

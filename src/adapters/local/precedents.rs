@@ -6,14 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::core::identity::sha256_hex;
+use crate::coding::examples;
 use crate::core::money::{Price, Usage};
 use crate::core::outcome::AnsweredBy;
 use crate::core::problem::ProblemType;
-use crate::ports::Model;
 use crate::ports::error::{PortError, PortResult};
-use crate::ports::model::{Answer, ModelInfo, Request, StopReason};
-use crate::precedents::Precedents;
+use crate::ports::model::{Answer, Example, ModelInfo, Request, StopReason};
+use crate::ports::{Library, Model};
+use crate::precedents::{CodedReports, Precedents};
 use crate::terms::TermTable;
 
 /// The model's id, in specs and on the command line.
@@ -31,26 +31,50 @@ pub struct PrecedentsModel {
 impl PrecedentsModel {
     /// Loads the built-in corpus.
     pub fn open(terms: Arc<TermTable>) -> PortResult<PrecedentsModel> {
-        let precedents = Precedents::builtin()
-            .map_err(|error| PortError::permanent_job(format!("the offline model: {error}")))?;
+        Ok(PrecedentsModel::of(terms, &builtin()?))
+    }
+
+    /// Answers from `coded`.
+    pub fn of(terms: Arc<TermTable>, coded: &CodedReports) -> PrecedentsModel {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(PrecedentsModel {
-            info: info(),
-            precedents,
+        PrecedentsModel {
+            info: info(coded),
+            precedents: coded.precedents().clone(),
             terms,
             cores: tokio::sync::Semaphore::new(cores),
-        })
+        }
+    }
+
+    /// Runs `work` on a thread for blocking work.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Precedents, &TermTable) -> T + Send + 'static,
+    ) -> PortResult<T> {
+        let _core = self.cores.acquire().await;
+        let (precedents, terms) = (self.precedents.clone(), self.terms.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the adapter for blocking work; it is awaited"
+        )]
+        let done = tokio::task::spawn_blocking(move || work(&precedents, &terms)).await;
+        done.map_err(|_| PortError::bug("the offline model failed on a report (a panic)"))
     }
 }
 
-/// What is fixed about the offline model.
-pub fn info() -> ModelInfo {
+/// The coded reports that come with the program.
+///
+/// # Errors
+/// `PermanentJob`: the program was built with an artifact of another format.
+pub fn builtin() -> PortResult<CodedReports> {
+    CodedReports::builtin()
+        .map_err(|error| PortError::permanent_job(format!("the offline model: {error}")))
+}
+
+/// What is fixed about the offline model that answers from `coded`.
+pub fn info(coded: &CodedReports) -> ModelInfo {
     ModelInfo {
         model_id: MODEL_ID.to_string(),
-        prompt_version: format!(
-            "precedents-{}",
-            &sha256_hex(Precedents::builtin_bytes())[..8]
-        ),
+        prompt_version: format!("precedents-{}", coded.short()),
         answered_by: AnsweredBy::Precedents,
         price: Some(Price::default()),
         is_paid: false,
@@ -105,20 +129,8 @@ impl Model for PrecedentsModel {
     }
 
     async fn answer(&self, request: &Request) -> PortResult<Answer> {
-        let _core = self.cores.acquire().await;
-        let (precedents, terms) = (self.precedents.clone(), self.terms.clone());
-        let problem_type = request.problem_type;
         let texts: Vec<String> = request.incidents.iter().map(|i| i.text.clone()).collect();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the adapter for blocking work; it is awaited"
-        )]
-        let coded = tokio::task::spawn_blocking(move || {
-            tool_input(&precedents, &terms, problem_type, &texts)
-        })
-        .await;
-        let tool_input =
-            coded.map_err(|_| PortError::bug("the offline model failed on a report (a panic)"))?;
+        let tool_input = self.answers(request.problem_type, texts).await?;
         Ok(Answer {
             stop: StopReason::ToolUse,
             tool_input: Some(tool_input),
@@ -126,5 +138,26 @@ impl Model for PrecedentsModel {
             latency: Duration::ZERO,
             request_id: String::new(),
         })
+    }
+}
+
+#[async_trait]
+impl Library for PrecedentsModel {
+    async fn answers(&self, asked: ProblemType, texts: Vec<String>) -> PortResult<Value> {
+        self.blocking(move |precedents, terms| tool_input(precedents, terms, asked, &texts))
+            .await
+    }
+
+    async fn examples(
+        &self,
+        asked: ProblemType,
+        texts: Vec<String>,
+        count: u32,
+    ) -> PortResult<Vec<Vec<Example>>> {
+        self.blocking(move |precedents, terms| {
+            let of = |text: &String| examples::choose(precedents, terms, asked, text, count);
+            texts.iter().map(of).collect()
+        })
+        .await
     }
 }

@@ -16,6 +16,7 @@ use crate::core::outcome::AnsweredBy;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::model::{Answer, ModelInfo, Request};
 use crate::ports::{Clock, Model};
+use crate::precedents::CodedReports;
 use crate::terms::TermTable;
 
 /// The model's id, in specs and on the command line.
@@ -39,7 +40,7 @@ pub struct RehearsalModel {
 }
 
 /// What is fixed about the rehearsal model. Its price is made up: 1 and 5 US dollars per million tokens.
-pub fn info() -> ModelInfo {
+pub fn info(coded: &CodedReports) -> ModelInfo {
     let price = Price {
         input_pico_usd: 1_000_000,
         output_pico_usd: 5_000_000,
@@ -52,13 +53,17 @@ pub fn info() -> ModelInfo {
         answered_by: AnsweredBy::Model,
         price: Some(price),
         is_paid: true,
-        ..precedents::info()
+        ..precedents::info(coded)
     }
 }
 
 impl RehearsalModel {
     /// Set up from the environment.
-    pub fn open(terms: Arc<TermTable>, clock: Arc<dyn Clock>) -> PortResult<RehearsalModel> {
+    pub fn open(
+        terms: Arc<TermTable>,
+        clock: Arc<dyn Clock>,
+        coded: &CodedReports,
+    ) -> PortResult<RehearsalModel> {
         let latency_ms = match std::env::var(LATENCY_VARIABLE) {
             Ok(text) => text.parse().map_err(|_| {
                 PortError::permanent_job(format!(
@@ -68,8 +73,8 @@ impl RehearsalModel {
             Err(_) => 0,
         };
         Ok(RehearsalModel {
-            info: info(),
-            inner: PrecedentsModel::open(terms)?,
+            info: info(coded),
+            inner: PrecedentsModel::of(terms, coded),
             clock,
             latency: Duration::from_millis(latency_ms),
             log: std::env::var_os(LOG_VARIABLE).map(PathBuf::from),

@@ -16,7 +16,8 @@ use crate::core::problem::{Problem, ProblemType};
 use crate::core::spec::JobSpec;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::model::{Answer, ModelInfo, Request, StopReason};
-use crate::ports::{Model, Models};
+use crate::ports::{Library, Model, Models};
+use crate::precedents::CodedReports;
 use crate::terms::TermTable;
 
 /// What a model was paid for: calls by text.
@@ -165,7 +166,16 @@ impl Model for MemoryModel {
 pub struct OneModel(pub Arc<dyn Model>);
 
 impl Models for OneModel {
-    fn open(&self, _: &JobSpec, _: &Arc<TermTable>) -> PortResult<Arc<dyn Model>> {
+    fn open(
+        &self,
+        _: &JobSpec,
+        _: &Arc<TermTable>,
+        _: Option<&CodedReports>,
+    ) -> PortResult<Arc<dyn Model>> {
         Ok(self.0.clone())
+    }
+
+    fn library(&self, terms: &Arc<TermTable>, coded: &CodedReports) -> Arc<dyn Library> {
+        crate::adapters::models::library(terms, coded)
     }
 }

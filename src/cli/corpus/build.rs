@@ -1,6 +1,6 @@
 //! `annexa corpus build`.
 
-use super::BuildArgs;
+use super::{BuildArgs, coded};
 use crate::core::problem::Problem;
 use crate::precedents::corpus::{self, Report};
 use crate::precedents::{self, FOLDS, HeldOut, Precedents, PrecedentsError};
@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// zstd's strongest level that needs no special window on reading.
 const CORPUS_ZSTD_LEVEL: i32 = 19;
@@ -18,7 +19,24 @@ const CORPUS_ZSTD_LEVEL: i32 = 19;
 pub(super) const BUILTIN_CORPUS: &[u8] = include_bytes!("../../../data/corpus/reports.csv.zst");
 
 pub(super) fn run(args: &BuildArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut reports = load(args)?;
+    let terms = terms(args)?;
+    let mut reports = match own(args)? {
+        Some(rows) => {
+            let (reports, left_out) = coded::checked(rows, &terms, args.drop_unknown)?;
+            writeln!(
+                out,
+                "coded     {} reports; left out: {} without text or codes, {} codes that are not in the terms",
+                reports.len(),
+                left_out.reports,
+                left_out.codes
+            )?;
+            reports
+        }
+        None => load(args)?,
+    };
+    if args.with_builtin {
+        reports = with_builtin(reports, read_corpus_bytes(BUILTIN_CORPUS)?);
+    }
     if let Some(path) = &args.corpus_out {
         let mut plain = Vec::new();
         corpus::write_corpus(&reports, &mut plain)?;
@@ -30,15 +48,13 @@ pub(super) fn run(args: &BuildArgs, out: &mut dyn Write) -> anyhow::Result<()> {
             path.display()
         )?;
     }
-    use_current_codes(&mut reports, &TermTable::builtin());
+    use_current_codes(&mut reports, &terms);
     if let Some(path) = &args.counts_out {
-        write(
-            path,
-            label_counts(&reports, &TermTable::builtin()).as_bytes(),
-        )?;
+        write(path, label_counts(&reports, &terms).as_bytes())?;
     }
-    let scored = score(&reports, FOLDS)?;
-    let artifact = precedents::finish(&reports, &scored, &may_be_learnt())?;
+    let selectable = may_be_learnt(&terms);
+    let scored = score(&reports, FOLDS, &selectable)?;
+    let artifact = precedents::finish(&reports, &scored, &selectable)?;
     let model = Precedents::from_bytes(&artifact)?;
     write(&args.out, &artifact)?;
     let [products, patients] = Problem::ALL.map(|problem| model.codes(problem).count());
@@ -52,9 +68,40 @@ pub(super) fn run(args: &BuildArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The codes that may be learnt as answers: selectable in the built-in table.
-pub(super) fn may_be_learnt() -> impl Fn(Problem, &str) -> bool + Sync {
-    let terms = TermTable::builtin();
+/// The table that codes are checked against.
+fn terms(args: &BuildArgs) -> anyhow::Result<Arc<TermTable>> {
+    let Some(path) = &args.terms else {
+        return Ok(TermTable::builtin());
+    };
+    let shown = path.display().to_string();
+    let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let table = TermTable::from_csv_bytes(&shown, &bytes);
+    Ok(Arc::new(table.context("--terms")?))
+}
+
+/// A user's own coded reports; none: the flags name a corpus, or reports with the codes of a register.
+fn own(args: &BuildArgs) -> anyhow::Result<Option<Vec<coded::CodedRow>>> {
+    if let Some(path) = &args.coded {
+        return coded::read_coded(path, args).map(Some);
+    }
+    match (&args.reports, &args.gold) {
+        (Some(results), Some(reviewed)) if coded::is_reviewed(reviewed)? => {
+            coded::read_reviewed(results, reviewed, args).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The user's reports and those of `builtin` that have other texts.
+pub(super) fn with_builtin(mut own: Vec<Report>, builtin: Vec<Report>) -> Vec<Report> {
+    let texts: BTreeSet<String> = own.iter().map(Report::folded_text).collect();
+    let others = builtin.into_iter();
+    own.extend(others.filter(|report| !texts.contains(&report.folded_text())));
+    own
+}
+
+/// The codes that may be learnt as answers: selectable in `terms`.
+pub(super) fn may_be_learnt(terms: &TermTable) -> impl Fn(Problem, &str) -> bool + Sync + use<> {
     let sets = Problem::ALL.map(|problem| {
         terms
             .selectable(problem)
@@ -84,18 +131,25 @@ pub(super) fn use_current_codes(reports: &mut [Report], terms: &TermTable) {
 
 /// Every report's codes by a model that did not see its text. Two folds at a time: the two threads share nothing but the
 /// corpus, and the result does not depend on which is faster.
-pub(super) fn score(reports: &[Report], folds: usize) -> anyhow::Result<Vec<(usize, HeldOut)>> {
+///
+/// In a corpus of a few reports a fold may leave nothing to learn from: its reports are then scored by nobody, and say
+/// nothing about how far scores can be trusted.
+pub(super) fn score(
+    reports: &[Report],
+    folds: usize,
+    selectable: &precedents::Selectable<'_>,
+) -> anyhow::Result<Vec<(usize, HeldOut)>> {
     let fold_of = precedents::folds(reports, folds);
-    let selectable = may_be_learnt();
     let lane = |first: usize| -> Result<Vec<(usize, HeldOut)>, PrecedentsError> {
         let mut scored = Vec::new();
         for held in (first..folds).step_by(2) {
-            scored.extend(precedents::score_fold(
-                reports,
-                &fold_of,
-                held,
-                &selectable,
-            )?);
+            match precedents::score_fold(reports, &fold_of, held, selectable) {
+                Err(PrecedentsError::Corpus { .. }) => {
+                    let of_fold = (0..reports.len()).filter(|index| fold_of[*index] == held);
+                    scored.extend(of_fold.map(|index| (index, HeldOut::default())));
+                }
+                fold => scored.extend(fold?),
+            }
         }
         Ok(scored)
     };
@@ -117,7 +171,7 @@ fn load(args: &BuildArgs) -> anyhow::Result<Vec<Report>> {
         return read_corpus_file(path);
     }
     let (Some(reports), Some(gold)) = (&args.reports, &args.gold) else {
-        bail!("give --corpus FILE, or --reports CSV with --gold CSV");
+        bail!("name your coded reports, or give --corpus FILE, or --reports CSV with --gold CSV");
     };
     let mut reports = corpus::join(open(reports)?, open(gold)?)?;
     if let Some(path) = &args.exclude {

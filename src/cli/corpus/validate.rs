@@ -1,7 +1,9 @@
 //! `annexa corpus cross-validate`.
 
 use super::ValidateArgs;
-use super::build::{BUILTIN_CORPUS, read_corpus_bytes, read_corpus_file, score, use_current_codes};
+use super::build::{
+    BUILTIN_CORPUS, may_be_learnt, read_corpus_bytes, read_corpus_file, score, use_current_codes,
+};
 use crate::precedents::folds;
 use crate::precedents::measure::{Measures, ProblemMeasures, Reliability, Shares, measure};
 use crate::terms::TermTable;
@@ -14,7 +16,8 @@ pub(super) fn run(args: &ValidateArgs, out: &mut dyn Write) -> anyhow::Result<()
     };
     use_current_codes(&mut reports, &TermTable::builtin());
     let count = usize::from(args.folds);
-    let scored = score(&reports, count)?;
+    let selectable = may_be_learnt(&TermTable::builtin());
+    let scored = score(&reports, count, &selectable)?;
     let measures = measure(&reports, &folds(&reports, count), count, &scored);
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &measures)?;

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::input::InputArgs;
 use crate::config::WebhookArgs;
 use crate::core::money::NanoUsd;
+use crate::core::opinion::SecondOpinion;
 use crate::core::problem::ProblemType;
 use crate::core::spec::defaults;
 
@@ -67,6 +68,16 @@ pub struct RunArgs {
     /// Your own table of terms (CSV: code,term[,definition,...]) [default: IMDRF release 2025]
     #[arg(long, value_name = "FILE")]
     pub terms: Option<PathBuf>,
+    /// Who else says a code for each row, in columns beside the model's: precedents, the offline model (free), or sample,
+    /// the same model once more (costs as much again)
+    #[arg(long, value_name = "WHO")]
+    pub second_opinion: Option<SecondOpinion>,
+    /// Show the model the N coded reports nearest to each report as examples, 0 to 20
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub precedents: u32,
+    /// Your own coded reports, made by annexa corpus build [default: those that come with the program]
+    #[arg(long, value_name = "FILE")]
+    pub corpus: Option<PathBuf>,
     /// Where paid answers are kept and looked up [default: a file in your data folder]
     #[arg(long, value_name = "FILE")]
     pub answers: Option<PathBuf>,

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use super::args::RunArgs;
 use super::models;
 use crate::adapters::models::Opened;
+use crate::coding::opinion::{Asked, Names};
 use crate::config::WebhookConfig;
+use crate::core::opinion::SecondOpinion;
 use crate::ports::{Clock, Model};
+use crate::precedents::CodedReports;
 use crate::records;
 use crate::terms::TermTable;
 
@@ -15,6 +18,9 @@ use crate::terms::TermTable;
 pub struct Checked {
     /// The terms.
     pub terms: Arc<TermTable>,
+    /// The coded reports that the job uses besides or behind its model; none: it uses none, or the offline model's built-in
+    /// ones.
+    pub coded: Option<CodedReports>,
     /// The model.
     pub model: Arc<dyn Model>,
     /// Who is told when the job ends.
@@ -36,7 +42,11 @@ pub async fn check(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Checked, Ve
         problems.extend(more);
         None
     });
-    let model = match models::open(args, &terms, clock).await {
+    let coded = corpus(args).unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
+    let model = match models::open(args, &terms, clock, coded.as_ref()).await {
         Ok(model) => Some(model),
         Err(more) => {
             problems.extend(more);
@@ -45,6 +55,12 @@ pub async fn check(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Checked, Ve
     };
     if let Some(model) = &model {
         let info = model.model.info();
+        let asked = Asked {
+            second_opinion: args.second_opinion,
+            examples: args.precedents,
+            has_own_corpus: args.corpus.is_some(),
+        };
+        problems.extend(asked.problems(info, &Names::FLAGS));
         if args.max_cost_usd.is_some() && info.is_paid && info.price.is_none() {
             problems.push(format!(
                 "--max-cost-usd cannot be kept: the price of {} is not known; give it in a models file (--models)",
@@ -59,6 +75,7 @@ pub async fn check(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Checked, Ve
             }
             Ok(Checked {
                 terms,
+                coded,
                 model,
                 webhook,
             })
@@ -130,6 +147,25 @@ fn terms(args: &RunArgs) -> Result<Arc<TermTable>, Vec<String>> {
             Ok(Arc::new(table))
         }
         Err(error) => Err(vec![format!("--terms: {error}")]),
+    }
+}
+
+/// The coded reports that the job uses.
+fn corpus(args: &RunArgs) -> Result<Option<CodedReports>, String> {
+    if let Some(path) = &args.corpus {
+        let shown = path.display();
+        let bytes = std::fs::read(path).map_err(|error| format!("--corpus {shown}: {error}"))?;
+        let coded = CodedReports::from_bytes(&bytes);
+        return coded
+            .map(Some)
+            .map_err(|error| format!("--corpus {shown}: {error}"));
+    }
+    let is_used = args.second_opinion == Some(SecondOpinion::Precedents) || args.precedents > 0;
+    match is_used {
+        true => CodedReports::builtin()
+            .map(Some)
+            .map_err(|error| error.to_string()),
+        false => Ok(None),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::coding::workload::Workload;
 use crate::core::money::NanoUsd;
 use crate::core::spec::JobSpec;
 use crate::ports::model::ModelInfo;
+use crate::precedents::CodedReports;
 
 /// More than this is not spent unasked.
 const UNASKED: NanoUsd = NanoUsd(1_000_000_000);
@@ -21,9 +22,10 @@ pub async fn ask(
     args: &RunArgs,
     spec: &JobSpec,
     info: &ModelInfo,
+    coded: Option<&CodedReports>,
     answers: Option<&Path>,
 ) -> Result<Workload, String> {
-    let estimate = estimate(args, spec, info, answers)
+    let estimate = estimate(args, spec, info, coded, answers)
         .await
         .map_err(|error| format!("{error:#}"))?;
     eprintln!("estimate: {}", estimate.line());

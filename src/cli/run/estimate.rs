@@ -10,14 +10,18 @@ use serde::Serialize;
 
 use super::args::RunArgs;
 use crate::adapters::local::sqlite::SqliteAnswers;
+use crate::coding::examples::mean_bytes;
 use crate::coding::key::KeyBase;
 use crate::coding::tokens::TokenBook;
 use crate::coding::workload::{Projection, Workload, WorkloadCounter, cost_of, project};
+use crate::core::answer::AnswerKey;
 use crate::core::money::NanoUsd;
+use crate::core::opinion::SecondOpinion;
 use crate::core::spec::JobSpec;
 use crate::pacing::quota::settled_tokens;
 use crate::ports::Answers;
 use crate::ports::model::ModelInfo;
+use crate::precedents::CodedReports;
 use crate::records::{open, read_chunk, visit_chunks};
 
 /// An estimate.
@@ -62,7 +66,7 @@ struct Tokens {
     cache_write: u64,
 }
 
-/// Reads the whole input and counts. `answers`: the file in which answers paid for before are looked up.
+/// Reads the whole input and counts. `coded`: the coded reports that the job uses. `answers`: the file in which answers paid for before are looked up.
 ///
 /// # Errors
 /// When the input cannot be read, or the paid answers cannot.
@@ -70,6 +74,7 @@ pub async fn estimate(
     args: &RunArgs,
     spec: &JobSpec,
     info: &ModelInfo,
+    coded: Option<&CodedReports>,
     answers: Option<&Path>,
 ) -> anyhow::Result<Estimate> {
     let answers = match answers {
@@ -82,7 +87,12 @@ pub async fn estimate(
     let file = File::open(input).with_context(|| format!("{shown}"))?;
     let opened = open(file, options).with_context(|| format!("{shown}"))?;
     let keys = KeyBase::of_job(spec, info);
-    let mut counter = WorkloadCounter::new(keys, spec.batch_size, spec.max_text_chars);
+    let samples = spec.second_opinion == Some(SecondOpinion::Sample);
+    let sample_keys = samples.then(|| KeyBase::of_second_sample(spec, info));
+    let mean_bytes = coded.map_or(0, |coded| mean_bytes(coded.precedents()));
+    let mut counter = WorkloadCounter::new(keys, spec.batch_size, spec.max_text_chars)
+        .with_samples(sample_keys)
+        .with_examples(spec.precedents, mean_bytes);
     let runtime = tokio::runtime::Handle::current();
     let count = || {
         visit_chunks(
@@ -92,15 +102,17 @@ pub async fn estimate(
             |range, bytes| {
                 let rows = read_chunk(bytes, &opened.layout, range)?;
                 let new = counter.new_texts(&rows, &opened.layout);
-                let is_paid = match &answers {
-                    Some(answers) if !new.is_empty() => {
-                        let keys: Vec<_> = new.iter().map(|text| text.key).collect();
+                let are_kept = |keys: Vec<AnswerKey>| match &answers {
+                    Some(answers) if !keys.is_empty() => {
                         let kept = runtime.block_on(answers.get(&keys))?;
-                        kept.iter().map(Option::is_some).collect()
+                        anyhow::Ok(kept.iter().map(Option::is_some).collect::<Vec<_>>())
                     }
-                    _ => vec![false; new.len()],
+                    _ => Ok(vec![false; keys.len()]),
                 };
-                counter.count_calls(&new, &is_paid);
+                let is_paid = are_kept(new.iter().map(|text| text.key).collect())?;
+                let samples = new.iter().filter_map(|text| text.sample_key);
+                let is_sample_paid = are_kept(samples.collect())?;
+                counter.count_calls(&new, &is_paid, &is_sample_paid);
                 anyhow::Ok(())
             },
         )
@@ -116,10 +128,12 @@ fn of(workload: Workload, spec: &JobSpec, info: &ModelInfo) -> Estimate {
     let Workload {
         calls,
         asked_texts,
+        sampled_texts,
         message_bytes,
         ..
     } = workload;
-    let mut projection = project(&book, calls, asked_texts, message_bytes, false);
+    let reports = asked_texts + sampled_texts;
+    let mut projection = project(&book, calls, reports, message_bytes, false);
     if !info.is_paid {
         projection.usage = Default::default();
         projection.uncached = Default::default();
@@ -193,6 +207,7 @@ impl Estimate {
             rows,
             asked_texts,
             paid_texts,
+            sampled_texts,
             calls,
             ..
         } = self.workload;
@@ -205,7 +220,11 @@ impl Estimate {
             0 => String::new(),
             _ => format!(", {paid_texts} texts paid for before"),
         };
-        format!("{rows} rows, {asked_texts} texts to ask in {calls} calls{kept}: {cost}")
+        let twice = match sampled_texts {
+            0 => String::new(),
+            _ => format!(" and {sampled_texts} to ask once more"),
+        };
+        format!("{rows} rows, {asked_texts} texts to ask{twice} in {calls} calls{kept}: {cost}")
     }
 }
 

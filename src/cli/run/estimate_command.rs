@@ -16,13 +16,19 @@ use crate::ports::model::ModelInfo;
 /// Prints the estimate.
 pub(super) async fn print(args: &RunArgs) -> Result<(), Refusal> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let Checked { terms, model, .. } = check(args, &clock).await.map_err(Refusal::usage)?;
+    let Checked {
+        terms,
+        coded,
+        model,
+        ..
+    } = check(args, &clock).await.map_err(Refusal::usage)?;
     // Nothing is written: the folder is only named.
     let blobs = buckets(args, Path::new(".")).map_err(Refusal::one)?;
     let info = model.info();
-    let mut spec = spec(args, &blobs, &terms, info).await?;
+    let mut spec = spec(args, &blobs, &terms, coded.as_ref(), info).await?;
     spec.again = args.fresh.then(|| "not begun".to_string());
-    let estimate = estimate(args, &spec, info, answers(args, info)?.as_deref())
+    let answers = answers(args, info)?;
+    let estimate = estimate(args, &spec, info, coded.as_ref(), answers.as_deref())
         .await
         .map_err(|error| Refusal::one(format!("{error:#}")))?;
     if args.json {
@@ -55,6 +61,12 @@ fn table(estimate: &Estimate, spec: &JobSpec, info: &ModelInfo) {
     count(workload.distinct_texts, "distinct texts");
     count(workload.paid_texts, "of them paid for before");
     count(workload.asked_texts, "texts to ask");
+    if workload.sampled_texts > 0 {
+        count(
+            workload.sampled_texts,
+            "texts to ask once more, for a second opinion",
+        );
+    }
     count(workload.calls, "calls");
     if !info.is_paid {
         println!("The model runs on this machine and costs nothing.");

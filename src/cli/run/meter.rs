@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
+use crate::coding::incidents::incident_bytes;
 use crate::coding::tokens::{TokenBook, message_bytes};
 use crate::coding::workload::{Workload, cost_of, project};
 use crate::core::money::NanoUsd;
@@ -83,7 +84,7 @@ impl Model for MeteredModel {
 impl Meter {
     fn count(&self, request: &Request, answer: &Answer) {
         let reports = request.incidents.len();
-        let bytes = message_bytes(request.incidents.iter().map(|incident| incident.text.len()));
+        let bytes = message_bytes(request.incidents.iter().map(incident_bytes));
         let was_cut = answer.stop == StopReason::MaxTokens;
         self.book.learn(reports, bytes, &answer.usage, was_cut);
         let mut done = self.done.lock().expect("no panic while held");
@@ -123,7 +124,7 @@ impl Meter {
         let left = project(
             &self.book,
             self.workload.calls.saturating_sub(done.planned_calls),
-            self.workload.asked_texts.saturating_sub(done.reports),
+            (self.workload.asked_texts + self.workload.sampled_texts).saturating_sub(done.reports),
             self.workload
                 .message_bytes
                 .saturating_sub(done.message_bytes),
@@ -140,6 +141,7 @@ mod tests {
     use crate::core::money::Usage;
     use crate::core::problem::ProblemType;
     use crate::ports::model::Incident;
+    use crate::precedents::CodedReports;
 
     /// Answers everything with the same use a byte.
     struct Even(ModelInfo);
@@ -169,10 +171,16 @@ mod tests {
     #[tokio::test]
     async fn the_projection_goes_by_what_answers_took() {
         let text = "x".repeat(960);
+        let incident = Incident {
+            text,
+            examples: Vec::new(),
+            fault: None,
+        };
         let request = Request {
             problem_type: ProblemType::Both,
-            incidents: vec![Incident { text, fault: None }; 2],
+            incidents: vec![incident; 2],
             max_tokens: 1_000,
+            is_second_sample: false,
         };
         let workload = Workload {
             asked_texts: 200,
@@ -180,7 +188,8 @@ mod tests {
             message_bytes: 200_000,
             ..Workload::default()
         };
-        let model = MeteredModel::new(Arc::new(Even(rehearsal::info())), workload, 2);
+        let info = rehearsal::info(&CodedReports::builtin().unwrap());
+        let model = MeteredModel::new(Arc::new(Even(info)), workload, 2);
         let meter = model.meter();
         assert_eq!(meter.projected(), None);
         for _ in 0..25 {

@@ -8,11 +8,12 @@ use crate::adapters::aws::bedrock::{BedrockClients, BedrockSetup};
 use crate::adapters::aws::config::AwsConfig;
 use crate::adapters::local::{precedents, rehearsal};
 use crate::adapters::models::{self, Opened};
+use crate::coding::examples::ExamplesSetting;
 use crate::core::problem::Problem;
 use crate::core::spec::{JobSpec, defaults};
 use crate::ports::error::{PortError, PortResult};
-use crate::ports::{Clock, Model, Models};
-use crate::precedents::Precedents;
+use crate::ports::{Clock, Library, Model, Models};
+use crate::precedents::{CodedReports, Precedents};
 use crate::terms::{Term, TermTable};
 
 /// Under which confidence rows are marked for review where nobody says. The offline model's confidence is calibrated:
@@ -61,7 +62,7 @@ pub fn warnings(model_id: &str, terms: &TermTable) -> Vec<String> {
     warnings
 }
 
-/// Opens the model that the flags name.
+/// Opens the model that the flags name; `coded`: the coded reports that they name.
 ///
 /// # Errors
 /// All that is wrong, each with what to do.
@@ -69,9 +70,10 @@ pub async fn open(
     args: &RunArgs,
     terms: &Arc<TermTable>,
     clock: &Arc<dyn Clock>,
+    coded: Option<&CodedReports>,
 ) -> Result<Opened, Vec<String>> {
     let said = |error: PortError| vec![error.to_string()];
-    if let Some(model) = models::offline(&args.model, terms, clock).map_err(said)? {
+    if let Some(model) = models::offline(&args.model, terms, clock, coded).map_err(said)? {
         let notes = Vec::new();
         return Ok(Opened { model, notes });
     }
@@ -90,7 +92,15 @@ pub async fn open(
         ..BedrockSetup::default()
     };
     let clients = BedrockClients::new(&aws, &setup).map_err(said)?;
-    let opened = models::bedrock(&args.model, args.problem, terms, &catalog, clients)?;
+    let examples = ExamplesSetting::of(args.precedents, coded);
+    let opened = models::bedrock(
+        &args.model,
+        args.problem,
+        terms,
+        &catalog,
+        clients,
+        examples.as_ref(),
+    )?;
     let notes = aws.warnings().into_iter().chain(opened.notes);
     Ok(Opened {
         notes: notes.map(|note| format!("warning: {note}")).collect(),
@@ -102,7 +112,12 @@ pub async fn open(
 pub struct TheModel(pub Arc<dyn Model>);
 
 impl Models for TheModel {
-    fn open(&self, spec: &JobSpec, _: &Arc<TermTable>) -> PortResult<Arc<dyn Model>> {
+    fn open(
+        &self,
+        spec: &JobSpec,
+        _: &Arc<TermTable>,
+        _: Option<&CodedReports>,
+    ) -> PortResult<Arc<dyn Model>> {
         let info = self.0.info();
         if (&spec.model_id, &spec.prompt_version) != (&info.model_id, &info.prompt_version) {
             return Err(PortError::permanent_job(format!(
@@ -111,5 +126,9 @@ impl Models for TheModel {
             )));
         }
         Ok(self.0.clone())
+    }
+
+    fn library(&self, terms: &Arc<TermTable>, coded: &CodedReports) -> Arc<dyn Library> {
+        models::library(terms, coded)
     }
 }

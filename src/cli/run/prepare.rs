@@ -19,12 +19,14 @@ use crate::core::ids::JobId;
 use crate::core::spec::{BlobRef, JobSpec, defaults};
 use crate::ports::model::ModelInfo;
 use crate::ports::{Blobs, Clock, Model, Notifier};
+use crate::precedents::CodedReports;
 use crate::terms::TermTable;
 
 /// Names of the buckets of a run on one machine.
 const INPUT_BUCKET: &str = "input";
 const OUTPUT_BUCKET: &str = "output";
 const TERMS_BUCKET: &str = "terms";
+const CORPUS_BUCKET: &str = "corpus";
 
 /// Why a run does not start.
 pub struct Refusal {
@@ -72,9 +74,14 @@ pub struct Prepared {
 /// Checks everything, says what it will cost and asks if need be, and takes the folder.
 pub async fn prepare(args: &RunArgs) -> Result<Prepared, Refusal> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let checked = check(args, &clock).await.map_err(Refusal::usage)?;
-    let Checked { terms, model, .. } = checked;
-    let notifiers = notifiers(checked.webhook, &clock)?;
+    let Checked {
+        terms,
+        coded,
+        model,
+        webhook,
+    } = check(args, &clock).await.map_err(Refusal::usage)?;
+    let coded = coded.as_ref();
+    let notifiers = notifiers(webhook, &clock)?;
     let out = args
         .out
         .clone()
@@ -82,12 +89,12 @@ pub async fn prepare(args: &RunArgs) -> Result<Prepared, Refusal> {
     let folder = OutputFolder::open(&out).map_err(|error| Refusal::one(format!("{error:#}")))?;
     let blobs = buckets(args, folder.path()).map_err(Refusal::one)?;
     let info = model.info();
-    let mut spec = spec(args, &blobs, &terms, info).await?;
+    let mut spec = spec(args, &blobs, &terms, coded, info).await?;
     let claim = claim_of(args, &folder, &mut spec, &*clock)?;
     let answers = answers(args, info)?;
     let mut metered = None;
     if info.is_paid && claim != FolderClaim::IsDone {
-        let consent = consent::ask(args, &spec, info, answers.as_deref()).await;
+        let consent = consent::ask(args, &spec, info, coded, answers.as_deref()).await;
         let workload = consent.map_err(|problem| {
             folder.leave();
             Refusal::one(problem)
@@ -159,6 +166,9 @@ pub fn buckets(args: &RunArgs, out: &std::path::Path) -> Result<FileBlobs, Strin
     if let Some(terms) = &args.terms {
         roots.push((TERMS_BUCKET.to_string(), parent(terms)));
     }
+    if let Some(corpus) = &args.corpus {
+        roots.push((CORPUS_BUCKET.to_string(), parent(corpus)));
+    }
     Ok(FileBlobs::new(roots))
 }
 
@@ -167,6 +177,7 @@ pub async fn spec(
     args: &RunArgs,
     blobs: &FileBlobs,
     terms: &TermTable,
+    coded: Option<&CodedReports>,
     info: &ModelInfo,
 ) -> Result<JobSpec, Refusal> {
     let name = |path: &std::path::Path| {
@@ -210,12 +221,12 @@ pub async fn spec(
             .or_else(|| models::default_review_below(&args.model)),
         again: None,
         fresh: args.fresh,
-        second_opinion: None,
-        precedents: 0,
-        corpus_bucket: None,
-        corpus_key: None,
+        second_opinion: args.second_opinion,
+        precedents: args.precedents,
+        corpus_bucket: args.corpus.as_ref().map(|_| CORPUS_BUCKET.to_string()),
+        corpus_key: args.corpus.as_deref().map(name),
         corpus_version: None,
-        corpus_sha256: None,
+        corpus_sha256: coded.map(|coded| coded.sha256().to_string()),
         formats: Default::default(),
         no_text: false,
     })

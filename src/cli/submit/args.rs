@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::config::FleetArgs;
 use crate::core::money::NanoUsd;
+use crate::core::opinion::SecondOpinion;
 use crate::core::problem::ProblemType;
 
 /// Submit a job to the fleet.
@@ -59,6 +60,16 @@ pub struct SubmitArgs {
     /// Your own table of terms, as s3://BUCKET/KEY
     #[arg(long, value_name = "S3")]
     pub terms: Option<String>,
+    /// Who else says a code for each row, in columns beside the model's: precedents, the offline model (free), or sample,
+    /// the same model once more (costs as much again)
+    #[arg(long, value_name = "WHO")]
+    pub second_opinion: Option<SecondOpinion>,
+    /// Show the model the N coded reports nearest to each report as examples, 0 to 20
+    #[arg(long, value_name = "N")]
+    pub precedents: Option<u64>,
+    /// Your own coded reports, made by annexa corpus build, as s3://BUCKET/KEY [default: those that come with the program]
+    #[arg(long, value_name = "S3")]
+    pub corpus: Option<String>,
     /// Where results go, as s3://BUCKET/PREFIX/ [default: results/JOB_ID/ in the output bucket]
     #[arg(long, value_name = "S3")]
     pub output: Option<String>,

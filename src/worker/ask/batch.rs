@@ -2,10 +2,9 @@
 
 use super::call::End;
 use super::item::{Answered, Group, Item};
-use super::{Asking, Worker, sort};
+use super::{Asking, Mine, Worker, sort};
 use crate::core::money::{NanoUsd, Usage};
 use crate::ports::error::{ErrorClass, PortError, PortResult};
-use crate::worker::flights::Flight;
 
 impl Worker {
     /// One batch until each of its reports is answered or has failed; none: halted or drained. The flights land when
@@ -14,13 +13,14 @@ impl Worker {
         &self,
         asking: &Asking<'_>,
         groups: &[Group<'_>],
-        batch: Vec<(usize, Option<Flight<'_>>)>,
+        mut batch: Vec<Mine<'_>>,
     ) -> PortResult<Option<Vec<(usize, Answered)>>> {
         let repeats = asking.context.model.info().answers_repeat;
         let repairs_left = if repeats { 0 } else { self.setup.ask.repairs };
-        let items = batch.iter().map(|(position, _)| Item {
-            position: *position,
-            group: &groups[*position],
+        let items = batch.iter_mut().map(|mine| Item {
+            position: mine.position,
+            group: &groups[mine.position],
+            examples: std::mem::take(&mut mine.examples),
             fault: None,
             repairs_left,
             was_repaired: false,

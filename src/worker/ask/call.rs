@@ -52,17 +52,19 @@ impl Worker {
     ) -> PortResult<End> {
         let context = asking.context;
         let info = context.model.info();
-        let bytes = message_bytes(items.iter().map(|item| item.group.text.len()));
+        let bytes = message_bytes(items.iter().map(Item::bytes));
         let mut request = Request {
             problem_type: context.spec.problem_type,
             incidents: items
                 .iter()
                 .map(|item| Incident {
                     text: item.group.text.to_string(),
+                    examples: item.examples.clone(),
                     fault: item.fault.clone(),
                 })
                 .collect(),
             max_tokens: context.tokens.forecast(items.len(), bytes).max_tokens,
+            is_second_sample: asking.is_second_sample,
         };
         let number = self.retries.number();
         let began = self.ports.clock.monotonic();

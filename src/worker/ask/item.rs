@@ -1,13 +1,18 @@
 //! Reports on their way through calls: groups of rows with one text, what they got, and what they have cost so far.
 
 use super::Asking;
+use crate::coding::incidents::examples_bytes;
 use crate::core::answer::{AnswerKey, IncidentAnswer, PaidAnswer, Payer};
 use crate::core::ids::RowNo;
 use crate::core::money::{NanoUsd, Usage, split};
+use crate::ports::model::Example;
 
 /// Rows of a chunk that share a text.
+#[derive(Clone)]
 pub(in crate::worker) struct Group<'r> {
     pub(in crate::worker) key: AnswerKey,
+    /// The key of its second sample; none: none is asked for.
+    pub(in crate::worker) sample_key: Option<AnswerKey>,
     /// As it is sent.
     pub(in crate::worker) text: &'r str,
     /// The row that pays.
@@ -16,7 +21,13 @@ pub(in crate::worker) struct Group<'r> {
     pub(in crate::worker) rows: Vec<usize>,
 }
 
-/// What a group got.
+/// What a group got: the first answer, and the second sample where there is a first answer and one was asked for.
+pub(in crate::worker) struct Both {
+    pub(in crate::worker) first: Answered,
+    pub(in crate::worker) sample: Option<Answered>,
+}
+
+/// What a group got of one asking.
 #[derive(Debug, Clone)]
 pub(in crate::worker) enum Answered {
     Answer(PaidAnswer),
@@ -35,6 +46,8 @@ pub(in crate::worker) enum Answered {
 pub(super) struct Item<'g, 'r> {
     pub(super) position: usize,
     pub(super) group: &'g Group<'r>,
+    /// Coded reports that are shown beside it.
+    pub(super) examples: Vec<Example>,
     pub(super) fault: Option<String>,
     /// How often it may still be asked alone after an answer that was not valid.
     pub(super) repairs_left: u32,
@@ -46,6 +59,11 @@ pub(super) struct Item<'g, 'r> {
 }
 
 impl Item<'_, '_> {
+    /// Its bytes in a message, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.group.text.len() + examples_bytes(&self.examples)
+    }
+
     pub(super) fn paid(
         &self,
         asking: &Asking<'_>,

@@ -41,10 +41,10 @@ impl Worker {
             match checked {
                 Checked::Valid(valid) => {
                     let paid = item.paid(asking, valid, &answer.request_id);
-                    if let Some(keys) = &context.keys_for_others {
+                    if let Some(keys) = asking.keys_for_others() {
                         good.push((keys.key(item.group.text), paid.clone()));
                     }
-                    good.push((item.group.key, paid.clone()));
+                    good.push((asking.key_of(item.group), paid.clone()));
                     answered.push((item.position, Answered::Answer(paid)));
                 }
                 Checked::Invalid { fault, kept } => {
@@ -156,6 +156,7 @@ mod tests {
     fn groups(count: usize) -> Vec<Group<'static>> {
         let group = |n: usize| Group {
             key: AnswerKey([n as u8; 32]),
+            sample_key: None,
             text: "t",
             first_row: n as u64 + 1,
             rows: vec![n],
@@ -167,6 +168,7 @@ mod tests {
         Item {
             position,
             group: &groups[position],
+            examples: Vec::new(),
             fault: None,
             repairs_left: 2,
             was_repaired: false,

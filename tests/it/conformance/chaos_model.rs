@@ -42,12 +42,14 @@ impl Bench {
     async fn ask(&self) -> annexa::ports::error::PortResult<Answer> {
         let incident = |text: &&str| Incident {
             text: (*text).to_string(),
+            examples: Vec::new(),
             fault: None,
         };
         let request = Request {
             problem_type: ProblemType::Both,
             incidents: TEXTS.iter().map(incident).collect(),
             max_tokens: 1_000,
+            is_second_sample: false,
         };
         self.model.answer(&request).await
     }

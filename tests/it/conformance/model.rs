@@ -13,13 +13,15 @@ use annexa::core::outcome::AnsweredBy;
 use annexa::core::problem::{Problem, ProblemType};
 use annexa::ports::Model;
 use annexa::ports::model::{Answer, Incident, Request, StopReason};
+use annexa::precedents::CodedReports;
 use annexa::terms::TermTable;
 
 fn every_model(terms: &Arc<TermTable>) -> Vec<Arc<dyn Model>> {
     let clock = Arc::new(SystemClock::new());
+    let coded = CodedReports::builtin().unwrap();
     vec![
         Arc::new(PrecedentsModel::open(terms.clone()).unwrap()),
-        Arc::new(RehearsalModel::open(terms.clone(), clock.clone()).unwrap()),
+        Arc::new(RehearsalModel::open(terms.clone(), clock.clone(), &coded).unwrap()),
         Arc::new(MemoryModel::new(
             "memory",
             terms.clone(),
@@ -44,10 +46,12 @@ fn request(problem_type: ProblemType, texts: &[&str]) -> Request {
             .iter()
             .map(|text| Incident {
                 text: (*text).to_string(),
+                examples: Vec::new(),
                 fault: None,
             })
             .collect(),
         max_tokens: 4_096,
+        is_second_sample: false,
     }
 }
 

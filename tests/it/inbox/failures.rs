@@ -136,7 +136,7 @@ async fn all_that_is_wrong_with_a_spec_stands_in_the_reason() {
         "unknown field 'batchsize': 'batch_size' may be meant",
         "problem_type is 'device'",
         "end of life",
-        "second_opinion is not built yet",
+        "second_opinion is true: precedents or sample expected",
         "lies in the inbox",
         "reports/no/terms.csv is not there",
     ] {

@@ -9,6 +9,7 @@ use super::clients::BedrockClients;
 use super::request::{Manner, Prefix, send};
 use super::{answer, errors};
 use crate::catalog::ModelFacts;
+use crate::coding::examples::ExamplesSetting;
 use crate::core::money::Price;
 use crate::core::outcome::AnsweredBy;
 use crate::core::problem::ProblemType;
@@ -25,6 +26,7 @@ const CACHE_TTL: Duration = Duration::from_secs(5 * 60);
 pub struct BedrockModel {
     info: ModelInfo,
     clients: Arc<BedrockClients>,
+    manner: Manner,
     prefix: Prefix,
     problem_type: ProblemType,
     max_output_tokens: u32,
@@ -40,7 +42,7 @@ pub fn prefix_bytes(
     terms: &TermTable,
     problem_type: ProblemType,
 ) -> PortResult<u64> {
-    Ok(Prefix::new(terms, problem_type, Manner::of(facts))?.bytes())
+    Ok(Prefix::new(terms, problem_type, Manner::of(facts), false)?.bytes())
 }
 
 impl BedrockModel {
@@ -58,7 +60,7 @@ impl BedrockModel {
         problem_type: ProblemType,
     ) -> PortResult<BedrockModel> {
         let manner = Manner::of(facts);
-        let prefix = Prefix::new(terms, problem_type, manner)?;
+        let prefix = Prefix::new(terms, problem_type, manner, false)?;
         let service = ServiceFacts {
             lane: format!("{}/{model_id}", clients.region()),
             burndown: facts.burndown,
@@ -72,11 +74,7 @@ impl BedrockModel {
         Ok(BedrockModel {
             info: ModelInfo {
                 model_id: model_id.to_string(),
-                prompt_version: match clients.stand_in() {
-                    // Part of the key of paid answers, and in every row.
-                    Some(host) => format!("{}+stand-in-{host}", manner.prompt_version()),
-                    None => manner.prompt_version(),
-                },
+                prompt_version: version(manner, None, &clients),
                 answered_by: AnsweredBy::Model,
                 price,
                 is_paid: true,
@@ -84,11 +82,41 @@ impl BedrockModel {
                 service: Some(service),
             },
             clients,
+            manner,
             prefix,
             problem_type,
             max_output_tokens: facts.max_output_tokens,
             replacement: facts.replacement.clone(),
         })
+    }
+
+    /// The same, told what the examples in its messages are; none: there are none.
+    ///
+    /// # Errors
+    /// As of [`BedrockModel::new`].
+    pub fn with_examples(
+        mut self,
+        examples: Option<&ExamplesSetting>,
+        terms: &TermTable,
+    ) -> PortResult<BedrockModel> {
+        if examples.is_some() {
+            self.prefix = Prefix::new(terms, self.problem_type, self.manner, true)?;
+            self.info.prompt_version = version(self.manner, examples, &self.clients);
+            if let Some(service) = &mut self.info.service {
+                service.prefix_bytes = self.prefix.bytes();
+                service.prefix_sha256 = self.prefix.sha256().to_string();
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// Part of the key of paid answers, and in every row.
+fn version(manner: Manner, examples: Option<&ExamplesSetting>, clients: &BedrockClients) -> String {
+    let version = manner.prompt_version(examples);
+    match clients.stand_in() {
+        Some(host) => format!("{version}+stand-in-{host}"),
+        None => version,
     }
 }
 

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::catalog::{ModelFacts, Thinking};
+use crate::coding::examples::ExamplesSetting;
 use crate::coding::incidents::user_message;
-use crate::coding::prompt::{PROMPT_VERSION, system_prompt};
+use crate::coding::prompt::{PROMPT_VERSION, system_prompt_with};
 use crate::coding::schema::{TOOL_DESCRIPTION, TOOL_NAME, tool_schema};
 use crate::core::identity::sha256_hex;
 use crate::core::problem::ProblemType;
@@ -25,7 +26,7 @@ pub(super) struct Manner {
     is_tool_forced: bool,
     /// Thinking is switched off by name.
     disables_thinking: bool,
-    /// Temperature 0 is sent.
+    /// A temperature is sent: 0, and 1 for a second sample.
     is_temperature_sent: bool,
     /// The system prompt ends with a cache point.
     has_cache: bool,
@@ -45,8 +46,10 @@ impl Manner {
         }
     }
 
-    /// Version of the prompt with all else that shapes answers, as `1+forced+temperature-0`.
-    pub(super) fn prompt_version(self) -> String {
+    /// Version of the prompt with all else that shapes answers, as `1+forced+temperature-0`; with examples as
+    /// `1+examples-10-ab12cd34+forced+temperature-0`.
+    pub(super) fn prompt_version(self, examples: Option<&ExamplesSetting>) -> String {
+        let examples = examples.map_or(String::new(), |setting| format!("+{}", setting.word()));
         let tool = if self.is_tool_forced {
             "+forced"
         } else {
@@ -62,7 +65,7 @@ impl Manner {
         } else {
             ""
         };
-        format!("{PROMPT_VERSION}{tool}{thinking}{temperature}")
+        format!("{PROMPT_VERSION}{examples}{tool}{thinking}{temperature}")
     }
 
     /// Fields that Converse has no names for: behind a comma, or nothing.
@@ -86,7 +89,7 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    /// For `problem_type` over the codes of `terms`.
+    /// For `problem_type` over the codes of `terms`; `has_examples`: messages show examples.
     ///
     /// # Errors
     /// No code of an asked annex may be chosen in `terms`.
@@ -94,6 +97,7 @@ impl Prefix {
         terms: &TermTable,
         problem_type: ProblemType,
         manner: Manner,
+        has_examples: bool,
     ) -> PortResult<Prefix> {
         for problem in problem_type.problems() {
             if terms.selectable(*problem).next().is_none() {
@@ -104,7 +108,8 @@ impl Prefix {
                 )));
             }
         }
-        let mut system = vec![json!({"text": system_prompt(terms, problem_type)})];
+        let mut system =
+            vec![json!({"text": system_prompt_with(terms, problem_type, has_examples)})];
         if manner.has_cache {
             system.push(json!({"cachePoint": {"type": "default"}}));
         }
@@ -138,18 +143,31 @@ impl Prefix {
     /// The body of the call for `request`.
     pub(super) fn body(&self, request: &Request, max_tokens: u32) -> String {
         let message = user_message(&request.incidents);
-        body(message, max_tokens, self.manner, &self.rest)
+        let temperature = match (self.manner.is_temperature_sent, request.is_second_sample) {
+            (false, _) => "",
+            (true, false) => GREEDY,
+            (true, true) => SAMPLED,
+        };
+        worded(message, max_tokens, temperature, &self.rest)
     }
 }
 
 /// The body of a call, JSON of the Converse operation: a message of the user, limits and temperature, and the fields of
 /// `rest`.
 pub(super) fn body(message: String, max_tokens: u32, manner: Manner, rest: &str) -> String {
-    let text = Value::from(message);
     let temperature = match manner.is_temperature_sent {
-        true => ",\"temperature\":0.0",
+        true => GREEDY,
         false => "",
     };
+    worded(message, max_tokens, temperature, rest)
+}
+
+/// Fields of inferenceConfig, behind a comma.
+const GREEDY: &str = ",\"temperature\":0.0";
+const SAMPLED: &str = ",\"temperature\":1.0";
+
+fn worded(message: String, max_tokens: u32, temperature: &str, rest: &str) -> String {
+    let text = Value::from(message);
     format!(
         "{{\"messages\":[{{\"role\":\"user\",\"content\":[{{\"text\":{text}}}]}}],\
          \"inferenceConfig\":{{\"maxTokens\":{max_tokens}{temperature}}}{rest}}}"

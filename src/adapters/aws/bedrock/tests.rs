@@ -40,12 +40,14 @@ pub(super) fn model(stub: &Stub, facts: &ModelFacts, setup: &BedrockSetup) -> Be
 pub(super) fn request(texts: &[&str]) -> Request {
     let incident = |text: &&str| Incident {
         text: text.to_string(),
+        examples: Vec::new(),
         fault: None,
     };
     Request {
         problem_type: ProblemType::Product,
         incidents: texts.iter().map(incident).collect(),
         max_tokens: 500,
+        is_second_sample: false,
     }
 }
 
@@ -285,7 +287,7 @@ async fn a_model_says_what_it_is_bound_by_and_what_shapes_its_answers() {
         thinking: Thinking::Always,
         ..facts
     };
-    assert_eq!(Manner::of(&thinks).prompt_version(), "1+auto");
+    assert_eq!(Manner::of(&thinks).prompt_version(None), "1+auto");
 }
 
 #[tokio::test]
