@@ -16,6 +16,7 @@ pub mod service;
 pub mod sim_bedrock;
 pub mod split;
 mod stack;
+pub mod status;
 pub mod submit;
 pub mod terms;
 
@@ -94,6 +95,8 @@ impl Command {
         let args: &mut FleetArgs = match self {
             Command::Submit(args) => &mut args.fleet,
             Command::Up(args) => args.fleet(),
+            // What lies on this machine is of no fleet.
+            Command::Fleet(command) if command.names_folder() && !is_flag => return None,
             Command::Fleet(command) => command.fleet_mut(),
             Command::Config(_) => return None,
             // The variable may stand for other commands; the flag was meant for this one.

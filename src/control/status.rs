@@ -1,24 +1,25 @@
 //! What is to be said of a job now: state, rows, cost, chunks that were given up; and how fast it goes.
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
 use serde::Serialize;
+
+pub mod pace;
+pub mod words;
+pub mod work;
 
 use super::{ControlPorts, ControlResult};
 use crate::core::chunk::{ChunkRecord, ChunkStatus};
 use crate::core::ids::{ChunkNo, Generation, RowNo};
 use crate::core::job::{End, JobRecord, PauseReason, Phase, Stop};
-use crate::core::money::NanoUsd;
+use crate::core::money::{NanoUsd, Usage};
+use crate::core::outcome::Outcome;
+use crate::core::spec::JobSpec;
 use crate::core::tally::Tally;
 use crate::inbox::UNKNOWN;
 use crate::ports::retry::{Backoff, retry};
-use crate::report::summary::rfc3339;
+use crate::report::summary::{Summary, rfc3339};
 
 /// Chunk records read at once.
 const PAGE_CHUNKS: u32 = 500;
-/// The rate is that of so long a time.
-const RATE_OVER: Duration = Duration::from_secs(60);
 
 /// A job as people ask for it. The JSON form is stable: fields are added, never changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -74,6 +75,24 @@ pub struct JobStatus {
     pub created: String,
     /// When it ended (RFC 3339); none: it has not.
     pub ended: Option<String>,
+    /// Chunks that are out in the queue or in hand.
+    pub chunks_outstanding: u32,
+    /// Calls that answered committed rows.
+    pub calls: u64,
+    /// Tries of theirs beyond the first.
+    pub retries: u64,
+    /// Calls that the model's quota refused meanwhile.
+    pub throttles: u64,
+    /// Committed rows that took an answer paid for before.
+    pub paid_answers_reused: u64,
+    /// Tokens that went in for committed rows, those of the prompt cache not among them.
+    pub input_tokens: u64,
+    /// Tokens that came out.
+    pub output_tokens: u64,
+    /// Tokens read from the prompt cache.
+    pub cache_read_tokens: u64,
+    /// Tokens written to the prompt cache.
+    pub cache_write_tokens: u64,
 }
 
 /// Whether a job stands for an arrival that could not become one.
@@ -110,6 +129,7 @@ impl JobStatus {
     /// What a record says.
     pub fn new(job: &JobRecord) -> JobStatus {
         let tally = &job.counters.tally;
+        let usage = all_usage(tally);
         JobStatus {
             job_id: job.job_id.to_string(),
             state: job.state(),
@@ -140,15 +160,88 @@ impl JobStatus {
             output: job.spec.output("").to_string(),
             created: rfc3339(job.created_ms),
             ended: job.ended_ms.map(rfc3339),
+            chunks_outstanding: job.outstanding_chunks(),
+            calls: tally.calls,
+            retries: tally.retries,
+            throttles: tally.throttles,
+            paid_answers_reused: tally.paid_answers_reused,
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            cache_read_tokens: usage.cache_read_tokens,
+            cache_write_tokens: usage.cache_write_tokens,
         }
     }
+
+    /// What the summary of a job that has ended says, where its ledger is not at hand.
+    ///
+    /// # Errors
+    /// The summary is of a program that writes other specs.
+    pub fn of_summary(summary: &Summary) -> serde_json::Result<JobStatus> {
+        let spec: JobSpec = serde_json::from_value(summary.spec.clone())?;
+        let outcome = |outcome: Outcome| {
+            let count = summary.outcomes.get(outcome.name());
+            count.copied().unwrap_or_default()
+        };
+        let states = ["COMPLETED", "COMPLETED_WITH_ERRORS", "CANCELLED"];
+        let state = states.into_iter().find(|state| *state == summary.status);
+        Ok(JobStatus {
+            job_id: summary.job_id.clone(),
+            state: state.unwrap_or("FAILED"),
+            reason: summary.reason.clone(),
+            was_refused: spec.prompt_version == UNKNOWN,
+            generation: summary.generation,
+            is_input_bad: false,
+            rows_total: Some(summary.total_records),
+            rows_done: summary.balance.rows_out,
+            coded: outcome(Outcome::Coded),
+            insufficient: outcome(Outcome::Insufficient),
+            empty: outcome(Outcome::Empty),
+            failed: outcome(Outcome::Failed),
+            review: summary.review_rows,
+            chunks_total: summary.chunks.total,
+            chunks_committed: summary.chunks.committed,
+            chunks_quarantined: summary.chunks.quarantined,
+            chunks_parked: 0,
+            cost_usd: summary.total_estimated_cost.clone(),
+            counted_under_cap_usd: summary.total_estimated_cost.clone().unwrap_or_default(),
+            max_cost_usd: spec.max_cost_usd.map(|cap| cap.to_string()),
+            model_id: spec.model_id.clone(),
+            input: spec.input().to_string(),
+            output: spec.output("").to_string(),
+            created: summary.started.clone(),
+            ended: Some(summary.ended.clone()),
+            chunks_outstanding: 0,
+            calls: summary.calls,
+            retries: summary.retries,
+            throttles: summary.throttles,
+            paid_answers_reused: summary.paid_answers_reused,
+            input_tokens: summary.total_input_tokens,
+            output_tokens: summary.total_output_tokens,
+            cache_read_tokens: summary.cache_read_tokens,
+            cache_write_tokens: summary.cache_write_tokens,
+        })
+    }
+
+    /// Whether the job has ended.
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Tokens of committed rows, those read from the prompt cache not among them: a quota does not count these in the end.
+    pub fn tokens(&self) -> u64 {
+        self.input_tokens + self.cache_write_tokens + self.output_tokens
+    }
+}
+
+fn all_usage(tally: &Tally) -> Usage {
+    let mut usage = tally.usage;
+    usage += tally.overhead_usage;
+    usage
 }
 
 /// What committed rows cost; none: tokens were used, and nobody knows their price.
 fn cost(tally: &Tally) -> Option<NanoUsd> {
-    let cost = tally.total_cost();
-    let mut usage = tally.usage;
-    usage += tally.overhead_usage;
+    let (cost, usage) = (tally.total_cost(), all_usage(tally));
     let is_unknown = cost == NanoUsd::ZERO && usage.prompt_tokens() + usage.output_tokens > 0;
     (!is_unknown).then_some(cost)
 }
@@ -223,30 +316,22 @@ pub async fn quarantined(
     Ok(found)
 }
 
-/// How fast rows get done, from looks at the job's counters.
-#[derive(Debug, Default)]
-pub struct Pace(VecDeque<(Duration, u64)>);
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::core::identity;
+    use crate::core::plan::SplitTotals;
 
-impl Pace {
-    /// Takes a look in: `rows_done` at the monotonic time `now`. Rows a second over the last minute; none: not known yet.
-    pub fn look(&mut self, now: Duration, rows_done: u64) -> Option<f64> {
-        // A retry begins with fewer rows than were done before.
-        if self.0.back().is_some_and(|(_, rows)| *rows > rows_done) {
-            self.0.clear();
-        }
-        self.0.push_back((now, rows_done));
-        while self.0.len() > 2 && now - self.0[1].0 >= RATE_OVER {
-            self.0.pop_front();
-        }
-        let (since, rows) = self.0[0];
-        let seconds = (now - since).as_secs_f64();
-        (seconds > 0.0).then(|| (rows_done - rows) as f64 / seconds)
+    /// A running job of so many rows, none of them done.
+    pub(crate) fn status(rows: u64) -> JobStatus {
+        let spec = identity::tests::spec();
+        let mut job = JobRecord::new(identity::job_id(&spec), spec, 0);
+        job.phase = Phase::Running;
+        job.split = Some(SplitTotals {
+            chunks: rows.div_ceil(100) as u32,
+            rows,
+            failed_records: 0,
+        });
+        JobStatus::new(&job)
     }
-}
-
-/// Time that is left at `rows_per_second`; none: not known.
-pub fn time_left(status: &JobStatus, rows_per_second: Option<f64>) -> Option<Duration> {
-    let left = status.rows_total?.saturating_sub(status.rows_done);
-    let rate = rows_per_second.filter(|rate| *rate > 0.0)?;
-    Duration::try_from_secs_f64(left as f64 / rate).ok()
 }

@@ -16,7 +16,7 @@ use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use crate::core::job::{
     Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
 };
-use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
+use crate::core::lane::{LaneAsk, LaneRecord, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
 use crate::core::notice::DueNotice;
 use crate::core::plan::{Plan, SplitTotals};
@@ -153,6 +153,9 @@ pub trait Ledger: Send + Sync {
     /// Tells of a worker's calls without asking for more: it leaves the lane, or the whole lane has to pause. Saying the
     /// same again is harmless.
     async fn lane_report(&self, lane: &str, worker: &str, report: &LaneReport) -> PortResult<()>;
+
+    /// A lane as it stands, for people who look: nothing is changed. None: nobody has asked for a part of it.
+    async fn lane(&self, lane: &str) -> PortResult<Option<LaneRecord>>;
 
     /// Asks how the prompt prefix `key` stands; the first to ask leads for `lead_ms`. Harmless to say again. Not asked
     /// for each call: a worker remembers what it was told.

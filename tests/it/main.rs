@@ -9,6 +9,7 @@ mod fleet;
 mod inbox;
 mod notices;
 mod opinion;
+mod live;
 mod records;
 mod services;
 mod sim_bedrock;

@@ -101,6 +101,19 @@ impl<S: Store> EmbeddedLedger<S> {
             .await
     }
 
+    /// What is shared under a key, as it stands.
+    pub(super) async fn shared<T>(&self, key: String) -> PortResult<Option<T>>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        self.store
+            .transact(Box::new(move |tx| {
+                let text = tx.shared(&key)?;
+                text.map(|text| read_shared(&key, &text)).transpose()
+            }))
+            .await
+    }
+
     /// Changes what is shared under a key; new, it is the default.
     pub(super) async fn with_shared<T, R>(
         &self,
@@ -114,16 +127,16 @@ impl<S: Store> EmbeddedLedger<S> {
         let now_ms = self.clock.now_ms();
         self.store
             .transact(Box::new(move |tx| {
-                let unreadable =
-                    |error| PortError::bug(format!("the record of {key} cannot be read: {error}"));
                 let known: Option<T> = tx
                     .shared(&key)?
-                    .map(|text| serde_json::from_str(&text).map_err(unreadable))
+                    .map(|text| read_shared(&key, &text))
                     .transpose()?;
                 let mut record = known.clone().unwrap_or_default();
                 let result = change(&mut record, now_ms);
                 if known.as_ref() != Some(&record) {
-                    let text = serde_json::to_string(&record).map_err(unreadable)?;
+                    let text = serde_json::to_string(&record).map_err(|error| {
+                        PortError::bug(format!("the record of {key} cannot be written: {error}"))
+                    })?;
                     tx.put_shared(&key, &text)?;
                 }
                 Ok(result)
@@ -145,6 +158,11 @@ impl<S: Store> EmbeddedLedger<S> {
             .await?;
         Ok(Held::from_bool(holds.unwrap_or(false)))
     }
+}
+
+fn read_shared<T: DeserializeOwned>(key: &str, text: &str) -> PortResult<T> {
+    serde_json::from_str(text)
+        .map_err(|error| PortError::bug(format!("the record of {key} cannot be read: {error}")))
 }
 
 pub(super) fn known_job(tx: &mut dyn Tx, job_id: &JobId) -> PortResult<JobRecord> {

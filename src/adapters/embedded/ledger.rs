@@ -14,7 +14,7 @@ use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use crate::core::job::{
     Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
 };
-use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
+use crate::core::lane::{LaneAsk, LaneRecord, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
 use crate::core::notice::DueNotice;
 use crate::core::plan::{Plan, SplitTotals};
@@ -276,6 +276,10 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
             lane_rules::report(record, &worker, &report, now_ms);
         })
         .await
+    }
+
+    async fn lane(&self, lane: &str) -> PortResult<Option<LaneRecord>> {
+        self.shared(format!("lane {lane}")).await
     }
 
     async fn prefix_warm(&self, key: &str, owner: &str, lead_ms: u64) -> PortResult<PrefixWarm> {

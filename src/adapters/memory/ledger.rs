@@ -15,7 +15,7 @@ use crate::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use crate::core::job::{
     Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
 };
-use crate::core::lane::{LaneAsk, LaneReport, LaneShare};
+use crate::core::lane::{LaneAsk, LaneRecord, LaneReport, LaneShare};
 use crate::core::money::NanoUsd;
 use crate::core::notice::DueNotice;
 use crate::core::plan::{Plan, SplitTotals};
@@ -209,6 +209,7 @@ troubled! {
     budget_settle(claim: &Claim, reserved: NanoUsd, spent: NanoUsd) -> Held;
     lane_reserve(lane: &str, worker: &str, ask: &LaneAsk) -> LaneShare;
     lane_report(lane: &str, worker: &str, report: &LaneReport) -> ();
+    lane(lane: &str) -> Option<LaneRecord>;
     prefix_warm(key: &str, owner: &str, lead_ms: u64) -> PrefixWarm;
     prefix_used(key: &str, what: &PrefixUse) -> ();
     set_cursor(claim: &Claim, row: Option<RowNo>) -> Held;

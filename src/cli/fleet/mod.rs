@@ -7,17 +7,17 @@ pub mod jobs;
 pub mod pause;
 pub mod queues;
 pub mod retry;
-pub mod status;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use clap::Subcommand;
 
 use super::exit;
 use super::stack::Failure;
+use super::status::{self, StatusArgs};
 use crate::adapters::aws::AwsConfig;
 use crate::adapters::local::clock::SystemClock;
 use crate::config::FleetArgs;
@@ -31,7 +31,7 @@ pub enum FleetCommand {
     /// List the jobs of a fleet
     Jobs(jobs::JobsArgs),
     /// Show how far a job is
-    Status(status::StatusArgs),
+    Status(StatusArgs),
     /// Set a job aside: chunks in hand are finished, nothing new begins
     Pause(pause::JobArgs),
     /// Let a paused job go on
@@ -54,10 +54,22 @@ pub fn run(command: &FleetCommand, out: &mut dyn Write) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(async {
+    let work = async {
+        if let FleetCommand::Status(args) = command
+            && args.names_folder()
+        {
+            return status::run_folder(args, out).await;
+        }
+        let is_screen = std::io::stdout().is_terminal();
         match open(command.fleet()).await {
-            Ok(ports) => act(command, &ports, out).await,
+            Ok(place) => act(command, &place, out, is_screen).await,
             Err(failure) => Ok(failure.tell()),
+        }
+    };
+    let result = runtime.block_on(async {
+        match command.watches() {
+            true => status::until_interrupted(work).await,
+            false => work.await,
         }
     });
     // A name that is still being looked up holds a thread that need not be waited for.
@@ -73,14 +85,25 @@ pub fn run(command: &FleetCommand, out: &mut dyn Write) -> anyhow::Result<u8> {
     })
 }
 
+/// A fleet that is open.
+struct Opened {
+    ports: ControlPorts,
+    /// The fleet's, where it is known.
+    region: Option<String>,
+}
+
 async fn act(
     command: &FleetCommand,
-    ports: &ControlPorts,
+    opened: &Opened,
     out: &mut dyn Write,
+    is_screen: bool,
 ) -> anyhow::Result<u8> {
+    let ports = &opened.ports;
     match command {
-        FleetCommand::Jobs(args) => jobs::run(ports, args, out).await,
-        FleetCommand::Status(args) => status::run(ports, args, out).await,
+        FleetCommand::Jobs(args) => jobs::run(ports, args, out, is_screen).await,
+        FleetCommand::Status(args) => {
+            status::run(ports, opened.region.as_deref(), args, out, is_screen).await
+        }
         FleetCommand::Pause(args) => pause::pause(ports, args, out).await,
         FleetCommand::Resume(args) => pause::resume(ports, args, out).await,
         FleetCommand::Cancel(args) => pause::cancel(ports, args, out).await,
@@ -104,6 +127,20 @@ impl FleetCommand {
         }
     }
 
+    /// Whether it is about a folder on this machine, and not about a fleet.
+    pub fn names_folder(&self) -> bool {
+        matches!(self, FleetCommand::Status(args) if args.names_folder())
+    }
+
+    /// Whether it goes on until something happens, so that people end it by a signal.
+    fn watches(&self) -> bool {
+        match self {
+            FleetCommand::Status(args) => args.watch,
+            FleetCommand::Jobs(args) => args.watch,
+            _ => false,
+        }
+    }
+
     fn fleet(&self) -> &FleetArgs {
         match self {
             FleetCommand::Jobs(args) => &args.fleet,
@@ -118,7 +155,7 @@ impl FleetCommand {
 }
 
 /// The ports of the fleet that the configuration names.
-async fn open(args: &FleetArgs) -> Result<ControlPorts, Failure> {
+async fn open(args: &FleetArgs) -> Result<Opened, Failure> {
     let config = args.check().map_err(|problems| Failure {
         problems: vec![format!(
             "the configuration is not right:\n  {}",
@@ -134,18 +171,21 @@ async fn open(args: &FleetArgs) -> Result<ControlPorts, Failure> {
             code: exit::of_trouble(&errors),
             problems: errors.into_iter().map(|error| error.what).collect(),
         })?;
-    Ok(ControlPorts {
-        clock,
-        ledger: fleet.ledger,
-        blobs: fleet.blobs,
-        inbox: fleet.inbox,
-        chunks: fleet.chunks,
-        done: fleet.done,
+    Ok(Opened {
+        ports: ControlPorts {
+            clock,
+            ledger: fleet.ledger,
+            blobs: fleet.blobs,
+            inbox: fleet.inbox,
+            chunks: fleet.chunks,
+            done: fleet.done,
+        },
+        region: aws.region().ok().map(str::to_string),
     })
 }
 
 /// Prints `value` as JSON, with a line feed.
-fn json(out: &mut dyn Write, value: &impl serde::Serialize) -> anyhow::Result<()> {
+pub(super) fn json(out: &mut dyn Write, value: &impl serde::Serialize) -> anyhow::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)?;
     Ok(())

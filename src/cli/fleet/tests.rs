@@ -24,7 +24,11 @@ async fn annexa(place: &Place, line: &str) -> Result<(u8, String), String> {
         .map_err(|e| e.to_string())?
         .command;
     let mut out = Vec::new();
-    let code = act(&command, &place.ports, &mut out).await;
+    let opened = Opened {
+        ports: place.ports.clone(),
+        region: Some("us-east-1".to_string()),
+    };
+    let code = act(&command, &opened, &mut out, false).await;
     let code = code.map_err(|error| format!("{error:#}"))?;
     Ok((code, String::from_utf8(out).unwrap()))
 }
@@ -110,6 +114,53 @@ async fn watching_tells_of_progress_until_the_job_has_ended() {
         "{lines}"
     );
     assert!(lines.contains("\nstate           COMPLETED\n"), "{lines}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn live_jobs_are_watched_until_there_are_none() {
+    let place = Place::new(40, &[]).await;
+    let (watched, _) = tokio::join!(said(&place, "jobs --watch"), place.work_to_the_end());
+    let (code, lines) = watched;
+    assert_eq!(code, exit::OK);
+    assert!(
+        lines.contains(&format!("{}  SPLITTING", place.job_id)),
+        "{lines}"
+    );
+    assert!(
+        lines.matches("of rows").count() > 1,
+        "it was seen to move on: {lines}"
+    );
+    assert!(
+        lines.ends_with("annexa jobs --all lists those that have ended\n"),
+        "{lines}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_says_which_processes_have_a_part_of_the_models_quota() {
+    let place = Place::new(2, &[]).await;
+    let line = format!("status {} --json", place.job_id);
+    let at_work = async || {
+        let (_, status) = said(&place, &line).await;
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        status["at_work"].clone()
+    };
+    assert_eq!(at_work().await, serde_json::Value::Null);
+    let ask = crate::core::lane::LaneAsk {
+        number: 1,
+        told: Default::default(),
+        weight: 1,
+        gap_ms: 1_000,
+        news: Default::default(),
+    };
+    let lane = format!("us-east-1/{}", place.spec.model_id);
+    for worker in ["w1", "w2"] {
+        let ledger = &place.ports.ledger;
+        ledger.lane_reserve(&lane, worker, &ask).await.unwrap();
+    }
+    assert_eq!(at_work().await["workers"], 2);
+    let (_, status) = said(&place, &format!("status {}", place.job_id)).await;
+    assert!(status.contains("at work         2 processes, "), "{status}");
 }
 
 #[tokio::test(start_paused = true)]

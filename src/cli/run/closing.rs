@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::args::RunArgs;
 use super::estimate::cents;
 use super::prepare::Prepared;
-use super::progress::span;
+use crate::control::status::pace::span;
 use crate::core::job::{End, JobRecord, PauseReason, Phase};
 use crate::core::outcome::Outcome;
 use crate::core::tally::Tally;

@@ -29,7 +29,7 @@ use crate::ports::signals::ShutdownHandle;
 use crate::ports::{Answers, Blobs, Clock, Ledger, Queue, Shutdown};
 
 /// Schema version of the folder's database.
-const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 1;
 /// Time between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// How often the run looks whether its job is over, and shows progress.
@@ -227,9 +227,9 @@ impl Run {
         self.clock.monotonic().saturating_sub(self.started)
     }
 
-    /// Runs the three roles until the job is over, is paused, a drain is asked for, or one of them gives up.
-    /// `rows_before` were done by earlier runs; they do not count into the rate that is shown.
-    pub async fn until_over(&self, handle: &ShutdownHandle, rows_before: u64) -> Ended {
+    /// Runs the three roles until the job is over, is paused, a drain is asked for, or one of them gives up. `is_quiet`: no
+    /// progress is shown.
+    pub async fn until_over(&self, handle: &ShutdownHandle, is_quiet: bool) -> Ended {
         let [splitter, worker, aggregator] = &self.consumers[..] else {
             unreachable!("three consumers are composed")
         };
@@ -243,7 +243,7 @@ impl Run {
             [a, b, c].into_iter().find_map(|report| report.gave_up)
         }
         .boxed();
-        let mut progress = Progress::new(self.clock.clone(), rows_before, self.meter.clone());
+        let mut progress = Progress::new(self.clock.clone(), self.meter.clone(), is_quiet);
         let mut seen = None;
         let gave_up = loop {
             tokio::select! {

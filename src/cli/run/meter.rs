@@ -29,8 +29,20 @@ pub struct Meter {
     done: Mutex<Done>,
 }
 
+/// What this run has asked so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// What is spent now, and by the end; none: not known yet.
+    pub projected: Option<(NanoUsd, NanoUsd)>,
+    /// Calls that the quota refused.
+    pub throttles: u64,
+    /// Calls that have begun and not ended.
+    pub in_flight: u64,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Done {
+    in_flight: u64,
     calls: u64,
     throttles: u64,
     planned_calls: u64,
@@ -68,6 +80,7 @@ impl Model for MeteredModel {
     }
 
     async fn answer(&self, request: &Request) -> PortResult<Answer> {
+        let _flight = InFlight::begin(&self.meter);
         let answer = self.inner.answer(request).await;
         match &answer {
             Ok(answer) => self.meter.count(request, answer),
@@ -78,6 +91,23 @@ impl Model for MeteredModel {
             Err(_) => {}
         }
         answer
+    }
+}
+
+/// A call that has begun; it counts until this is dropped, also where nobody waits for its end.
+struct InFlight<'m>(&'m Meter);
+
+impl InFlight<'_> {
+    fn begin(meter: &Meter) -> InFlight<'_> {
+        meter.done.lock().expect("no panic while held").in_flight += 1;
+        InFlight(meter)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let mut done = self.0.done.lock().expect("no panic while held");
+        done.in_flight -= 1;
     }
 }
 
@@ -108,9 +138,15 @@ impl Meter {
         }
     }
 
-    /// Calls that the quota refused.
-    pub fn throttles(&self) -> u64 {
-        self.done.lock().expect("no panic while held").throttles
+    /// What is counted now.
+    pub fn seen(&self) -> Seen {
+        let projected = self.projected();
+        let done = self.done.lock().expect("no panic while held");
+        Seen {
+            projected,
+            throttles: done.throttles,
+            in_flight: done.in_flight,
+        }
     }
 
     /// What is spent now, and what this run will have spent in the end by what answers took so far; none: the price is
@@ -192,6 +228,11 @@ mod tests {
         let model = MeteredModel::new(Arc::new(Even(info)), workload, 2);
         let meter = model.meter();
         assert_eq!(meter.projected(), None);
+        assert_eq!(meter.seen().in_flight, 0);
+        {
+            let _flight = InFlight::begin(&meter);
+            assert_eq!(meter.seen().in_flight, 1);
+        }
         for _ in 0..25 {
             model.answer(&request).await.unwrap();
         }
@@ -200,5 +241,6 @@ mod tests {
         assert_eq!(spent, NanoUsd(25 * (960 + 700) * 1_000));
         let off = all.0 as f64 / (100.0 * 1_660.0 * 1_000.0);
         assert!((0.99..1.01).contains(&off), "{off}");
+        assert_eq!(meter.seen().in_flight, 0);
     }
 }

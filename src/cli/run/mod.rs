@@ -26,9 +26,12 @@ mod folder;
 mod meter;
 mod models;
 mod prepare;
-pub(super) mod progress;
+mod progress;
 
 pub use args::RunArgs;
+pub(super) use compose::SCHEMA_VERSION as LEDGER_VERSION;
+pub(super) use folder::STATE_FOLDER;
+pub(super) use prepare::default_answers_file;
 
 use super::exit;
 use crate::adapters::signals::StopSignals;
@@ -111,7 +114,7 @@ async fn run_job(args: &RunArgs) -> u8 {
     let ended = tokio::select! {
         biased;
         () = interrupted(&handle) => unreachable!("the second signal ends the process"),
-        ended = run.until_over(&handle, rows_before) => ended,
+        ended = run.until_over(&handle, args.json) => ended,
     };
     match ended {
         compose::Ended::Over(job) => {

@@ -297,18 +297,23 @@ fn is_unfinished_again(owner: &Owner, folder: &OutputFolder, spec: &JobSpec) -> 
     owner.spec.again.is_some() && owner.job_id == job_id(&again) && !is_ended
 }
 
-/// Paid answers outlive jobs and folders: they are kept with the user's data.
-fn default_answers() -> anyhow::Result<PathBuf> {
+/// Paid answers outlive jobs and folders: they are kept with the user's data. Its folder may not be there yet.
+pub fn default_answers_file() -> anyhow::Result<PathBuf> {
     use etcetera::BaseStrategy;
     let strategy = etcetera::choose_base_strategy().map_err(|error| {
         anyhow::anyhow!("your data folder is not known ({error}): name a file with --answers")
     })?;
-    let folder = strategy.data_dir().join("annexa");
-    std::fs::create_dir_all(&folder).map_err(|error| {
+    Ok(strategy.data_dir().join("annexa").join("answers.sqlite"))
+}
+
+fn default_answers() -> anyhow::Result<PathBuf> {
+    let file = default_answers_file()?;
+    let folder = file.parent().unwrap_or(&file);
+    std::fs::create_dir_all(folder).map_err(|error| {
         anyhow::anyhow!(
             "cannot make {}: {error}; name a file with --answers",
             folder.display()
         )
     })?;
-    Ok(folder.join("answers.sqlite"))
+    Ok(file)
 }

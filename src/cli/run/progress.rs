@@ -1,18 +1,22 @@
-//! What is seen while a run works: a line that renews itself on a terminal, plain lines elsewhere.
+//! What is seen while a run works: three lines that renew themselves on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ratatui::crossterm;
 
 use super::estimate::cents;
-use super::meter::Meter;
+use super::meter::{Meter, Seen};
 use super::prepare::Prepared;
+use crate::control::status::pace::{Pace, Speed};
+use crate::control::status::{JobStatus, words};
 use crate::core::job::JobRecord;
-use crate::core::money::NanoUsd;
 use crate::ports::Clock;
 
+/// Columns of the bar, with the space behind it.
+const BAR_COLUMNS: usize = 17;
 /// Time between two plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
@@ -40,62 +44,62 @@ pub fn announce(prepared: &Prepared, job: &JobRecord) {
 pub struct Progress {
     clock: Arc<dyn Clock>,
     bar: Option<ProgressBar>,
-    begun: Duration,
-    rows_at_begin: u64,
+    is_quiet: bool,
     next_plain: Duration,
+    pace: Pace,
     meter: Option<Arc<Meter>>,
 }
 
 impl Progress {
-    /// Begins now; `rows_at_begin` were done before and do not count into the rate. `meter` counts what is spent.
-    pub fn new(clock: Arc<dyn Clock>, rows_at_begin: u64, meter: Option<Arc<Meter>>) -> Progress {
-        let begun = clock.monotonic();
-        let bar = std::io::stderr().is_terminal().then(|| {
+    /// Begins now. `meter` counts what is asked and spent. `is_quiet`: nothing is shown (somebody wants JSON).
+    pub fn new(clock: Arc<dyn Clock>, meter: Option<Arc<Meter>>, is_quiet: bool) -> Progress {
+        let is_screen = std::io::stderr().is_terminal() && !is_quiet;
+        let bar = is_screen.then(|| {
             let bar = ProgressBar::new(0);
-            bar.set_style(
-                ProgressStyle::with_template("{bar:24} {msg}")
-                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
-            );
+            let style = ProgressStyle::with_template("{bar:16} {prefix}\n{msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
         Progress {
+            next_plain: clock.monotonic() + PLAIN_EVERY,
             clock,
             bar,
-            begun,
-            rows_at_begin,
-            next_plain: begun + PLAIN_EVERY,
+            is_quiet,
+            pace: Pace::default(),
             meter,
         }
     }
 
     /// Shows how far the job is.
     pub fn show(&mut self, job: &JobRecord) {
-        let now = self.clock.monotonic();
-        let is_plain_due = self.bar.is_none() && now >= self.next_plain;
-        if self.bar.is_none() && !is_plain_due {
+        if self.is_quiet {
             return;
         }
-        let projected = self.meter.as_ref().and_then(|meter| meter.projected());
-        let elapsed = now.saturating_sub(self.begun);
-        let mut line = line(job, self.rows_at_begin, elapsed, projected);
-        let throttles = self.meter.as_ref().map_or(0, |meter| meter.throttles());
-        if throttles > 0 {
-            line.push_str(&format!(", throttled {throttles} times"));
+        let now = self.clock.monotonic();
+        let status = JobStatus::new(job);
+        let speed = self.pace.look(now, &status);
+        if self.bar.is_none() && now < self.next_plain {
+            return;
         }
+        let seen = self.meter.as_ref().map(|meter| meter.seen());
+        let lines = lines(&status, &speed, seen.as_ref());
         match &self.bar {
             Some(bar) => {
-                bar.set_length(job.split.as_ref().map_or(0, |split| split.rows));
-                bar.set_position(job.counters.tally.rows);
-                bar.set_message(line);
+                bar.set_length(status.rows_total.unwrap_or(0));
+                bar.set_position(status.rows_done);
+                let [rows, rest @ ..] = &lines;
+                bar.set_prefix(cut(rows, BAR_COLUMNS));
+                let rest = rest.each_ref().map(|line| cut(line, 0));
+                bar.set_message(rest.join("\n"));
             }
             None => {
                 self.next_plain = now + PLAIN_EVERY;
-                eprintln!("{line}");
+                eprintln!("{}", lines.join(", "));
             }
         }
     }
 
-    /// Takes the line away.
+    /// Takes the lines away.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -103,85 +107,101 @@ impl Progress {
     }
 }
 
-/// Rows, rate, outcomes, cost and time left. `projected`: what this run has spent, and what it will have by the end.
-fn line(
-    job: &JobRecord,
-    rows_at_begin: u64,
-    elapsed: Duration,
-    projected: Option<(NanoUsd, NanoUsd)>,
-) -> String {
-    let tally = &job.counters.tally;
-    let total = job.split.as_ref().map(|split| split.rows);
-    let of = total.map_or("?".to_string(), |rows| rows.to_string());
-    let rate = (tally.rows - rows_at_begin) as f64 / elapsed.as_secs_f64().max(0.001);
-    let left = match total {
-        _ if job.is_done() => ", writing outputs".to_string(),
-        Some(rows) if rate > 0.0 => {
-            let seconds = (rows - tally.rows) as f64 / rate;
-            format!(", {} left", span(Duration::from_secs_f64(seconds.min(1e9))))
-        }
-        _ => String::new(),
-    };
-    let cost = match projected {
-        Some((spent, all)) => format!("{} USD of about {}", cents(spent), cents(all)),
-        None => format!("{} USD", cents(tally.total_cost())),
-    };
-    format!(
-        "{}/{of} rows, {rate:.0}/s, {} coded, {} insufficient, {} empty, {} failed, {cost}{left}",
-        tally.rows, tally.coded, tally.insufficient, tally.empty, tally.failed,
-    )
+/// What fits the terminal of `line` behind so many columns: one that wraps would be two.
+fn cut(line: &str, taken: usize) -> String {
+    let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+    line.chars()
+        .take(columns.saturating_sub(taken + 1))
+        .collect()
 }
 
-/// A span of time for people.
-pub fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0..=9 => format!("{:.1} s", duration.as_secs_f64()),
-        10..=119 => format!("{seconds} s"),
-        120..=7199 => format!("{} min", seconds / 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+/// Rows, rate and time left; outcomes; cost and calls. `seen`: what this run has asked so far, committed or not.
+fn lines(status: &JobStatus, speed: &Speed, seen: Option<&Seen>) -> [String; 3] {
+    let cost = match seen.and_then(|seen| seen.projected) {
+        Some((spent, all)) => format!("{} of about {} US dollars", cents(spent), cents(all)),
+        None => match &status.cost_usd {
+            Some(cost) => format!("{} US dollars", cents_of(cost)),
+            None => "cost not known".to_string(),
+        },
+    };
+    let mut money = vec![cost];
+    if let Some(cap) = &status.max_cost_usd {
+        money.push(format!(
+            "cap {} ({} counted)",
+            cents_of(cap),
+            cents_of(&status.counted_under_cap_usd)
+        ));
     }
+    if let Some(seen) = seen {
+        money.push(format!("{} calls in flight", seen.in_flight));
+        if seen.throttles > 0 {
+            money.push(format!("{} throttled", seen.throttles));
+        }
+    }
+    if status.retries > 0 {
+        money.push(format!("{} retries", status.retries));
+    }
+    [
+        words::rows(status, speed),
+        format!("{}, {}", words::outcomes(status), words::review(status)),
+        money.join(", "),
+    ]
+}
+
+/// An amount as the ledger writes it, in whole cents where it is large enough.
+fn cents_of(amount: &str) -> String {
+    amount.parse().map_or_else(|_| amount.to_string(), cents)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::identity;
-    use crate::core::plan::SplitTotals;
-    use crate::core::tally::Tally;
+    use crate::control::status::tests::status;
+    use crate::core::money::NanoUsd;
 
-    #[test]
-    fn the_line_says_rows_rate_outcomes_cost_and_time_left() {
-        let spec = identity::tests::spec();
-        let mut job = JobRecord::new(identity::job_id(&spec), spec, 0);
-        job.split = Some(SplitTotals {
-            chunks: 20,
-            rows: 2000,
-            failed_records: 0,
-        });
-        job.counters.tally = Tally {
-            rows: 500,
+    fn quarter() -> JobStatus {
+        JobStatus {
+            rows_done: 500,
             coded: 490,
             empty: 4,
             failed: 6,
-            cost: NanoUsd(1_250_000_000),
-            ..Tally::default()
-        };
-        let line = |projected| super::line(&job, 100, Duration::from_secs(2), projected);
-        assert_eq!(
-            line(None),
-            "500/2000 rows, 200/s, 490 coded, 0 insufficient, 4 empty, 6 failed, 1.25 USD, 7.5 s left"
-        );
-        let projected = Some((NanoUsd(1_300_000_000), NanoUsd(5_210_000_000)));
-        assert!(line(projected).contains(", 1.30 USD of about 5.21, "));
+            review: 20,
+            cost_usd: Some("1.250000000".to_string()),
+            ..status(2_000)
+        }
+    }
+
+    const SPEED: Speed = Speed {
+        rows_per_second: Some(200.0),
+        tokens_per_minute: None,
+    };
+
+    #[test]
+    fn the_lines_say_rows_rate_outcomes_cost_and_time_left() {
+        insta::assert_snapshot!(lines(&quarter(), &SPEED, None).join("\n"), @r"
+        500 of 2000 rows, 200.0 a second, 7.5 s left
+        490 coded, 0 insufficient, 4 empty, 6 failed, 20 for review
+        1.25 US dollars
+        ");
     }
 
     #[test]
-    fn spans_are_short() {
-        let of = |seconds| span(Duration::from_secs(seconds));
-        assert_eq!(
-            [of(3), of(90), of(600), of(9000)],
-            ["3.0 s", "90 s", "10 min", "2 h 30 min"]
-        );
+    fn the_lines_of_a_paid_model_say_what_will_be_spent_the_cap_and_calls_in_flight() {
+        let capped = JobStatus {
+            max_cost_usd: Some("20.000000000".to_string()),
+            counted_under_cap_usd: "1.420000000".to_string(),
+            retries: 3,
+            ..quarter()
+        };
+        let seen = Seen {
+            projected: Some((NanoUsd(1_300_000_000), NanoUsd(5_210_000_000))),
+            throttles: 7,
+            in_flight: 32,
+        };
+        insta::assert_snapshot!(lines(&capped, &SPEED, Some(&seen)).join("\n"), @r"
+        500 of 2000 rows, 200.0 a second, 7.5 s left
+        490 coded, 0 insufficient, 4 empty, 6 failed, 20 for review
+        1.30 of about 5.21 US dollars, cap 20.00 (1.42 counted), 32 calls in flight, 7 throttled, 3 retries
+        ");
     }
 }

@@ -122,23 +122,6 @@ async fn a_live_job_is_found_by_the_beginning_of_its_id_and_an_ended_one_by_all_
     );
 }
 
-#[test]
-fn the_pace_is_that_of_the_last_minute() {
-    let mut pace = status::Pace::default();
-    let at = Duration::from_secs;
-    assert_eq!(pace.look(at(10), 5), None);
-    assert_eq!(pace.look(at(20), 25), Some(2.0));
-    for second in (30..=100).step_by(10) {
-        pace.look(at(second), 25);
-    }
-    assert_eq!(pace.look(at(110), 25), Some(0.0));
-    assert_eq!(
-        pace.look(at(112), 3),
-        None,
-        "a retry begins with fewer rows"
-    );
-}
-
 #[tokio::test(start_paused = true)]
 async fn i9_a_job_that_its_cap_paused_goes_on_only_under_a_cap_above_what_is_counted() {
     let place = Place::new(12, &[]).await;

@@ -89,6 +89,11 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Where its stdout goes.
+    pub fn out_path(&self) -> PathBuf {
+        self.out.clone()
+    }
+
     /// Where its stderr goes.
     pub fn err_path(&self) -> PathBuf {
         self.err.clone()

@@ -10,7 +10,7 @@ use annexa::core::invariants::{self, Broken, EndWatch, EpochWatch};
 use annexa::core::job::{
     Election, End, EndOutcome, JobRecord, NewGeneration, PauseReason, Reserved, Stop,
 };
-use annexa::core::lane::{LaneAsk, LaneReport, LaneShare};
+use annexa::core::lane::{LaneAsk, LaneRecord, LaneReport, LaneShare};
 use annexa::core::messages::ChunkMessage;
 use annexa::core::money::NanoUsd;
 use annexa::core::notice::DueNotice;
@@ -296,6 +296,10 @@ impl<L: Ledger> Ledger for WatchLedger<L> {
 
     async fn lane_report(&self, lane: &str, worker: &str, report: &LaneReport) -> PortResult<()> {
         self.inner.lane_report(lane, worker, report).await
+    }
+
+    async fn lane(&self, lane: &str) -> PortResult<Option<LaneRecord>> {
+        self.inner.lane(lane).await
     }
 
     async fn prefix_warm(&self, key: &str, owner: &str, lead_ms: u64) -> PortResult<PrefixWarm> {

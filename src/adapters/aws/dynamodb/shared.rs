@@ -18,6 +18,12 @@ const FORMAT: u8 = 1;
 const KEPT_S: u64 = 30 * 86_400;
 
 impl DynamoLedger {
+    /// What is shared under `name`, as it stands: one read.
+    pub(super) async fn shared<T: DeserializeOwned>(&self, name: &str) -> PortResult<Option<T>> {
+        let item = self.table.get(&Key::shared(name)).await?;
+        item.as_ref().map(read).transpose()
+    }
+
     /// Changes what is shared under `name`; new, it is the default. Where the rule changes nothing, nothing is written.
     pub(super) async fn change_shared<T, R>(
         &self,

@@ -48,6 +48,11 @@ impl SqliteAnswers {
         )?))
     }
 
+    /// Opens a user's file of paid answers to look answers up; none: there is no such file, or nothing is in it.
+    pub fn open_to_read(path: &Path) -> PortResult<Option<SqliteAnswers>> {
+        Ok(Db::open_to_read(path, VERSION)?.map(SqliteAnswers::new))
+    }
+
     /// Writes what several calls brought, with one sync of the disk for all.
     async fn write(&self, puts: Vec<Arc<Vec<Row>>>) -> PortResult<()> {
         self.db

@@ -8,11 +8,11 @@ mod dead_letters;
 mod queue;
 mod store;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub use answers::SqliteAnswers;
 pub use queue::SqliteQueue;
@@ -24,6 +24,8 @@ use crate::ports::error::{ErrorClass, PortError, PortResult};
 #[derive(Clone)]
 pub struct Db {
     connection: Arc<Mutex<Connection>>,
+    /// How a transaction begins: at once as a writer, or, of a file that is only read, as a reader.
+    begin: TransactionBehavior,
     /// For error texts.
     name: Arc<str>,
 }
@@ -49,10 +51,7 @@ impl Db {
         };
         let (connection, found) = open().map_err(|error| failed(&name, &error))?;
         if found != 0 && found != version {
-            return Err(PortError::permanent_job(format!(
-                "{name} has schema version {found}, this program knows {version}: use the program that made it, or \
-                 another file"
-            )));
+            return Err(other_version(&name, found, version));
         }
         // Only now: a file that is refused is left as it is.
         let set_up = || -> rusqlite::Result<()> {
@@ -67,11 +66,51 @@ impl Db {
             .map_err(|error| failed(&name, &error))?;
         Ok(Db {
             connection: Arc::new(Mutex::new(connection)),
+            begin: TransactionBehavior::Immediate,
             name,
         })
     }
 
-    /// Runs `work` in one immediate transaction on a thread for blocking work.
+    /// Opens a file of ours to read from it, also while another process works on it; `version` as in [`Db::open`]. Nothing is
+    /// written: neither the file, nor one beside it. None: the file is not there, or nothing is in it yet.
+    ///
+    /// What is read is as it was at some moment: each transaction sees one state of the file, and waits for nobody (WAL).
+    ///
+    /// # Errors
+    /// It is no file of ours, or it cannot be read.
+    pub fn open_to_read(path: &Path, version: u32) -> PortResult<Option<Db>> {
+        let name: Arc<str> = path.display().to_string().into();
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let open = || -> rusqlite::Result<(Connection, u32)> {
+            // Where nobody has the file open, there is no log beside it. SQLite would make one even for a reader, unless it
+            // is told that the file does not change meanwhile: so none of it is kept open for long.
+            let log = beside(path, "-wal");
+            let connection = match log.exists() {
+                true => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+                false => Connection::open_with_flags(
+                    as_immutable(path),
+                    OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+                )?,
+            };
+            connection.busy_timeout(Duration::from_secs(10))?;
+            let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            Ok((connection, found))
+        };
+        let (connection, found) = patiently(open).map_err(|error| failed(&name, &error))?;
+        match found {
+            0 => Ok(None),
+            found if found == version => Ok(Some(Db {
+                connection: Arc::new(Mutex::new(connection)),
+                begin: TransactionBehavior::Deferred,
+                name,
+            })),
+            found => Err(other_version(&name, found, version)),
+        }
+    }
+
+    /// Runs `work` in one transaction on a thread for blocking work: a writer's, unless the file was opened to read.
     pub async fn write<R: Send + 'static>(
         &self,
         work: impl FnOnce(&rusqlite::Transaction<'_>) -> PortResult<R> + Send + 'static,
@@ -83,7 +122,7 @@ impl Db {
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
             let tx = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .transaction_with_behavior(db.begin)
                 .map_err(|error| failed(&db.name, &error))?;
             let result = work(&tx)?;
             tx.commit().map_err(|error| failed(&db.name, &error))?;
@@ -96,6 +135,33 @@ impl Db {
         let joined = tokio::task::spawn_blocking(run).await;
         joined.unwrap_or_else(|error| Err(PortError::bug(format!("a database task died: {error}"))))
     }
+}
+
+fn other_version(name: &str, found: u32, version: u32) -> PortError {
+    PortError::permanent_job(format!(
+        "{name} has schema version {found}, this program knows {version}: use the program that made it, or another file"
+    ))
+}
+
+/// The file that lies beside `path` with this behind its name.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// `path` as a URI that says that nobody changes the file (sqlite.org/uri.html).
+fn as_immutable(path: &Path) -> String {
+    let mut uri = "file:".to_string();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte));
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri + "?immutable=1"
 }
 
 /// Tries again for a while where the file is busy: the switch to WAL does not wait for others by itself, and two

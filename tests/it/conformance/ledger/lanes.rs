@@ -22,6 +22,17 @@ fn tokens(share: &LaneShare) -> f64 {
     share.rates.tokens.expect("a limit was told")
 }
 
+async fn who_looks_at_a_lane_sees_its_workers_and_changes_nothing(fixture: &dyn LedgerFixture) {
+    let desk = Desk::running(fixture, "looked at", 1).await;
+    let lane = format!("lane of {}", desk.job_id);
+    assert_eq!(desk.ledger.lane(&lane).await.unwrap(), None);
+    reserve(&desk, &lane, "w1", &ask(1)).await;
+    let seen = desk.ledger.lane(&lane).await.unwrap();
+    let names: Vec<&String> = seen.iter().flat_map(|lane| lane.members.keys()).collect();
+    assert_eq!(names, ["w1"]);
+    assert_eq!(desk.ledger.lane(&lane).await.unwrap(), seen);
+}
+
 async fn i9_the_sum_of_leases_stays_within_the_lane(fixture: &dyn LedgerFixture) {
     let desk = Desk::running(fixture, "leases", 1).await;
     let lane = format!("lane of {}", desk.job_id);
@@ -108,6 +119,7 @@ async fn a_pause_holds_for_every_worker_and_no_other_lane(fixture: &dyn LedgerFi
 }
 
 every_ledger! { conform [
+    who_looks_at_a_lane_sees_its_workers_and_changes_nothing,
     i9_the_sum_of_leases_stays_within_the_lane,
     i9_what_a_dead_worker_had_is_free_when_its_lease_is_over,
     news_said_twice_counts_once_and_lowers_the_lane_for_all,
