@@ -13,6 +13,7 @@ pub mod consumer;
 pub mod control;
 pub mod core;
 pub mod evaluate;
+pub mod explain;
 pub mod fleet;
 pub mod inbox;
 pub mod jobs;

@@ -5,6 +5,7 @@ pub mod corpus;
 pub mod doctor;
 pub mod evaluate;
 pub mod exit;
+pub mod explain;
 pub mod fleet;
 mod generate;
 pub mod input;
@@ -70,6 +71,7 @@ enum Command {
     Models(models::ModelsArgs),
     /// Compare results with codes that people gave
     Evaluate(evaluate::EvaluateArgs),
+    Explain(explain::ExplainArgs),
     /// Check what models on Amazon Bedrock need: Region, credentials, access
     Doctor(doctor::DoctorArgs),
     /// Play Amazon Bedrock on this machine, to rehearse large jobs
@@ -166,6 +168,7 @@ pub fn main() -> ExitCode {
         Command::Terms(command) => terms::run(&command, &mut out),
         Command::Models(args) => models::run(&args, &mut out),
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
+        Command::Explain(args) => explain::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::SimBedrock(args) => sim_bedrock::run(&args, &mut out),
         Command::Capacity(args) => capacity::run(&args, &mut out),

@@ -122,20 +122,41 @@ impl Outputs {
     /// # Errors
     /// The file cannot be opened.
     pub fn rows(&self) -> anyhow::Result<StoredRows<'_>> {
-        let mut reader = open_csv(&self.results)?;
-        // The header is no row; it was looked at when the folder was opened.
-        reader.headers()?;
+        self.rows_of(&self.results)
+    }
+
+    /// The rows of a file with the same columns, as a chunk's.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or it has other columns.
+    pub fn rows_of(&self, file: &Path) -> anyhow::Result<StoredRows<'_>> {
+        let mut reader = open_csv(file)?;
+        // The header is no row.
+        if names(reader.headers()?) != self.columns.names() {
+            bail!(
+                "{} has other columns than {}",
+                file.display(),
+                self.results.display()
+            );
+        }
         Ok(StoredRows {
             outputs: self,
+            file: file.to_path_buf(),
             reader,
             record: StringRecord::new(),
         })
+    }
+
+    /// A row that was kept from [`StoredRows`].
+    pub fn row<'r>(&'r self, record: &'r StringRecord) -> StoredRow<'r> {
+        StoredRow::new(record, self)
     }
 }
 
 /// The rows of a results file, one at a time.
 pub struct StoredRows<'o> {
     outputs: &'o Outputs,
+    file: PathBuf,
     reader: Reader<File>,
     record: StringRecord,
 }
@@ -149,7 +170,7 @@ impl StoredRows<'_> {
         let is_there = self
             .reader
             .read_record(&mut self.record)
-            .with_context(|| format!("{} is damaged", self.outputs.results.display()))?;
+            .with_context(|| format!("{} is damaged", self.file.display()))?;
         Ok(is_there.then(|| StoredRow::new(&self.record, self.outputs)))
     }
 

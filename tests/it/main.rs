@@ -5,6 +5,7 @@ mod bedrock;
 mod cli;
 mod conformance;
 mod differential;
+mod explain;
 mod fleet;
 mod inbox;
 mod notices;

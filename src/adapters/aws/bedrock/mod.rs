@@ -28,7 +28,9 @@ mod tests;
 mod tests_errors;
 #[cfg(test)]
 mod tests_refusals;
+mod wording;
 
 pub use clients::{BedrockClients, BedrockSetup};
 pub use model::{BedrockModel, prefix_bytes};
 pub use probe::{Probe, probe};
+pub use wording::Wording;
