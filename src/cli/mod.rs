@@ -6,7 +6,9 @@ pub mod doctor;
 pub mod evaluate;
 pub mod exit;
 pub mod explain;
+pub mod export;
 pub mod fleet;
+pub mod forms;
 mod generate;
 pub mod input;
 pub mod models;
@@ -69,6 +71,7 @@ enum Command {
     Terms(terms::TermsCommand),
     /// Show Claude models on Bedrock: ids, prices, lifecycle, and which is the fleet's default
     Models(models::ModelsArgs),
+    Export(export::ExportArgs),
     /// Compare results with codes that people gave
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
@@ -167,6 +170,7 @@ pub fn main() -> ExitCode {
         Command::Split(args) => split::run(&args, &mut out),
         Command::Terms(command) => terms::run(&command, &mut out),
         Command::Models(args) => models::run(&args, &mut out),
+        Command::Export(args) => export::run(&args, &mut out),
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Explain(args) => explain::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),

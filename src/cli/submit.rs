@@ -205,6 +205,9 @@ fn asked(args: &SubmitArgs, clock: &dyn Clock) -> (JobRequest, Vec<String>) {
         args.second_opinion.map(|who| who.name().into()),
     );
     say("precedents", args.precedents.map(Into::into));
+    let formats = args.forms.formats();
+    let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
+    say("formats", (!names.is_empty()).then(|| names.into()));
     for (flag, address_of, names) in [
         ("--terms", &args.terms, ["imdrf_bucket", "imdrf_key"]),
         ("--corpus", &args.corpus, ["corpus_bucket", "corpus_key"]),

@@ -123,6 +123,13 @@ pub enum AnsweredBy {
 }
 
 impl AnsweredBy {
+    /// All of them.
+    pub const ALL: [AnsweredBy; 3] = [
+        AnsweredBy::Model,
+        AnsweredBy::PaidAnswer,
+        AnsweredBy::Precedents,
+    ];
+
     /// The value of the `answered_by` column.
     pub fn name(self) -> &'static str {
         match self {
@@ -145,11 +152,7 @@ mod tests {
         for reason in ReviewReason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }
-        for by in [
-            AnsweredBy::Model,
-            AnsweredBy::PaidAnswer,
-            AnsweredBy::Precedents,
-        ] {
+        for by in AnsweredBy::ALL {
             assert_eq!(serde_json::to_value(by).unwrap(), by.name());
         }
     }

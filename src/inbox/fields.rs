@@ -3,6 +3,8 @@
 //! Numbers may stand as strings, since scripts write them so. Nothing of the object is quoted in a problem but names of
 //! fields and short settings: whatever somebody sends here by mistake does not end up in a log (I10).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 /// Names that are less alike than this are not offered as meant.
@@ -118,6 +120,33 @@ impl Fields {
         if self.object.get(name) == Some(&Value::Bool(false)) {
             self.object.remove(name);
         }
+    }
+
+    /// Words from a fixed set, read by `parse`: a list of texts, or one text with commas between them.
+    pub(super) fn words<T: Ord>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<BTreeSet<T>> {
+        let value = self.object.remove(name)?;
+        let words: Option<Vec<&str>> = match &value {
+            Value::String(text) => Some(text.split(',').collect()),
+            Value::Array(list) => list.iter().map(Value::as_str).collect(),
+            _ => None,
+        };
+        let Some(words) = words else {
+            return self.is_not(name, &value, &format!("a list of {expected}"));
+        };
+        let words = words.iter().map(|word| word.trim());
+        let mut read = BTreeSet::new();
+        for word in words.filter(|word| !word.is_empty()) {
+            match parse(word) {
+                Some(word) => read.insert(word),
+                None => return self.is_not(name, &Value::from(word), expected),
+            };
+        }
+        Some(read)
     }
 
     fn is_not<T>(&mut self, name: &str, value: &Value, expected: &str) -> Option<T> {

@@ -1,16 +1,19 @@
 //! The spec of a job as a user writes it: every field may be missing, and what is there is checked at once.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
 use crate::coding::examples::MAX_EXAMPLES;
+use crate::core::format::Format;
 use crate::core::money::NanoUsd;
 use crate::core::opinion::SecondOpinion;
 use crate::core::problem::ProblemType;
 use crate::core::spec::{BlobRef, JobSpec, Limits};
 
 /// The names that a spec may hold (DESIGN §6, Job spec).
-pub(super) const FIELDS: [&str; 24] = [
+pub(super) const FIELDS: [&str; 25] = [
     "input_bucket",
     "input_key",
     "output_bucket",
@@ -35,6 +38,7 @@ pub(super) const FIELDS: [&str; 24] = [
     "precedents",
     "corpus_bucket",
     "corpus_key",
+    "formats",
 ];
 
 /// What a user asks for. None: not said.
@@ -88,6 +92,8 @@ pub struct JobRequest {
     pub corpus_bucket: Option<String>,
     /// Key of the user's own coded reports.
     pub corpus_key: Option<String>,
+    /// Forms in which results are written besides CSV.
+    pub formats: Option<BTreeSet<Format>>,
     /// Makes another job of the same work; no field of a spec, only `annexa submit --again` sets it.
     pub again: Option<String>,
     /// Answers paid for before are not used; no field of a spec, only `annexa submit --fresh` sets it.
@@ -176,6 +182,9 @@ impl JobRequest {
             )),
             corpus_bucket: bucket(&mut fields, "corpus_bucket"),
             corpus_key: key(&mut fields, "corpus_key"),
+            formats: fields.words("formats", "parquet, jsonl or spreadsheet", |word| {
+                word.to_ascii_lowercase().parse().ok()
+            }),
             again: None,
             fresh: false,
         };

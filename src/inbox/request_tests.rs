@@ -134,7 +134,12 @@ fn a_spec_has_every_field_of_the_contract_and_no_other() {
         .collect();
     assert_eq!(
         others,
-        [&"requests_per_minute", &"corpus_bucket", &"corpus_key"]
+        [
+            &"requests_per_minute",
+            &"corpus_bucket",
+            &"corpus_key",
+            &"formats"
+        ]
     );
 }
 
@@ -155,4 +160,28 @@ fn second_opinions_examples_and_coded_reports_are_read() {
         "corpus_bucket and corpus_key belong together: give both or neither",
     ];
     assert_eq!(problems, expected);
+}
+
+#[test]
+fn formats_are_a_list_or_one_text_and_what_is_none_is_named() {
+    use crate::core::format::Format;
+    let both = std::collections::BTreeSet::from([Format::Parquet, Format::Jsonl]);
+    for said in [
+        json!(["jsonl", "Parquet", "jsonl"]),
+        json!("parquet, jsonl,"),
+    ] {
+        let (request, problems) = read(json!({ "formats": said }));
+        assert_eq!(
+            (request.formats, problems),
+            (Some(both.clone()), Vec::new())
+        );
+    }
+    let (request, problems) = read(json!({ "formats": ["parquet", "xlsx"] }));
+    let due = "formats is 'xlsx': parquet, jsonl or spreadsheet expected";
+    assert_eq!((request.formats, problems), (None, vec![due.to_string()]));
+    let (_, problems) = read(json!({ "formats": 7 }));
+    assert_eq!(
+        problems,
+        ["formats is 7: a list of parquet, jsonl or spreadsheet expected"]
+    );
 }

@@ -232,7 +232,7 @@ impl Resolver {
             corpus_key: request.corpus_key.clone(),
             corpus_version: None,
             corpus_sha256: None,
-            formats: Default::default(),
+            formats: request.formats.clone().unwrap_or_default(),
             no_text: false,
         }
     }

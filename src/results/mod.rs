@@ -2,6 +2,7 @@
 //! quarantined chunks with it, so that both look the same (DESIGN §6, Outputs).
 
 mod columns;
+pub mod formats;
 mod previous;
 mod row;
 

@@ -1,6 +1,7 @@
 //! What a retry keeps of the outputs before it, for auditors: a copy under `retry-N/before/`, made once, before anything is
 //! written over.
 
+use crate::core::format::Format;
 use crate::core::job::JobRecord;
 use crate::core::transitions::generation::retry_prefix;
 use crate::ports::error::{PortError, PortResult};
@@ -9,9 +10,15 @@ use crate::ports::retry::{Backoff, retry};
 use super::AggregatorPorts;
 
 /// All names that outputs of a job can have.
-const OUTPUTS: [&str; 7] = [
+const OUTPUTS: [&str; 13] = [
     "results.csv",
     "results.partial.csv",
+    "results.parquet",
+    "results.partial.parquet",
+    "results.jsonl",
+    "results.partial.jsonl",
+    "results.spreadsheet.csv",
+    "results.partial.spreadsheet.csv",
     "failures.csv",
     "failures.partial.csv",
     "summary.json",
@@ -63,13 +70,14 @@ pub(super) async fn remove_outdated(ports: &AggregatorPorts, job: &JobRecord) ->
     if job.generation == 0 {
         return Ok(());
     }
-    let suffix = if job.stopping.is_some() {
-        ".csv"
-    } else {
-        ".partial.csv"
+    let partial = match job.stopping.is_some() {
+        true => "",
+        false => ".partial",
     };
-    for name in ["results", "failures"] {
-        let blob = job.spec.output(&format!("{name}{suffix}"));
+    let forms = Format::ALL.map(|format| format!("results{partial}{}", format.suffix()));
+    let tables = ["results", "failures"].map(|name| format!("{name}{partial}.csv"));
+    for name in tables.into_iter().chain(forms) {
+        let blob = job.spec.output(&name);
         retry(&*ports.clock, Backoff::STORAGE, || {
             ports.blobs.delete(&blob)
         })

@@ -1,16 +1,15 @@
 //! One pass over the chunks, in order: results, failures, chunk files, and what the rows say in all.
 
-use sha2::{Digest, Sha256};
-
 use super::super::AggregatorPorts;
+use super::forms::Forms;
+use super::output::Output;
 use crate::core::chunk::{ChunkRecord, ChunkStatus, Commit};
-use crate::core::identity::{hex, sha256_hex};
+use crate::core::identity::sha256_hex;
 use crate::core::job::JobRecord;
 use crate::core::plan::Plan;
 use crate::core::spec::BlobRef;
 use crate::core::tally::Tally;
 use crate::core::transitions::generation::published_name;
-use crate::ports::blobs::BlobWriter;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
 use crate::records::read_chunk;
@@ -21,8 +20,6 @@ use crate::terms::TermTable;
 
 /// Chunk records read at once.
 const PAGE_CHUNKS: u32 = 500;
-/// Bytes gathered before they are written.
-const WRITE_BYTES: usize = 1 << 20;
 
 /// What a pass came to.
 #[derive(Default)]
@@ -43,9 +40,11 @@ pub(super) async fn merge(
     let is_partial = job.stopping.is_some();
     let columns = ResultColumns::of_job(&plan.layout.columns, &job.spec);
     let header = header_bytes(&columns);
-    let suffix = if is_partial { ".partial.csv" } else { ".csv" };
-    let mut results = Output::begin(ports, job, format!("results{suffix}"), &header).await?;
-    let mut failures = Output::begin(ports, job, format!("failures{suffix}"), &header).await?;
+    let partial = if is_partial { ".partial" } else { "" };
+    let name = |of: &str| format!("{of}{partial}.csv");
+    let mut results = Output::begin(ports, job, name("results"), &header).await?;
+    let mut failures = Output::begin(ports, job, name("failures"), &header).await?;
+    let mut forms = Forms::begin(ports, job, &columns, &format!("results{partial}")).await?;
     let mut stats = StatsReader::new(&columns);
     let mut chunks = Vec::new();
     let mut unfinished = Tally::default();
@@ -68,17 +67,19 @@ pub(super) async fn merge(
                     chunk.range.chunk
                 ))
             })?;
-            count_rows(rows, &mut stats, &mut failures)?;
+            count_rows(rows, &mut stats, &mut failures, &mut forms)?;
             results.add(rows);
             results.flush_if_full().await?;
             failures.flush_if_full().await?;
+            forms.flush_if_full().await?;
             chunks.extend(entry);
             if let (false, Some(previous)) = (chunk.status.is_final(), &chunk.previous) {
                 unfinished += previous.tally;
             }
         }
     }
-    let outputs = vec![results.complete().await?, failures.complete().await?];
+    let mut outputs = vec![results.complete().await?, failures.complete().await?];
+    outputs.extend(forms.complete().await?);
     Ok(Merged {
         stats: stats.finish(),
         outputs,
@@ -196,7 +197,12 @@ async fn quarantined_rows(
     Ok(writer.finish().0)
 }
 
-fn count_rows(rows: &[u8], stats: &mut StatsReader, failures: &mut Output) -> PortResult<()> {
+fn count_rows(
+    rows: &[u8],
+    stats: &mut StatsReader,
+    failures: &mut Output,
+    forms: &mut Forms,
+) -> PortResult<()> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .from_reader(rows);
@@ -204,6 +210,7 @@ fn count_rows(rows: &[u8], stats: &mut StatsReader, failures: &mut Output) -> Po
     let unreadable =
         |error: csv::Error| PortError::bug(format!("a chunk cannot be read back: {error}"));
     while reader.read_byte_record(&mut record).map_err(unreadable)? {
+        forms.row(&record)?;
         if stats.count(&record) {
             let mut writer = csv::Writer::from_writer(&mut failures.buffer);
             writer.write_byte_record(&record).map_err(unreadable)?;
@@ -213,66 +220,4 @@ fn count_rows(rows: &[u8], stats: &mut StatsReader, failures: &mut Output) -> Po
         }
     }
     Ok(())
-}
-
-/// An output that is being written and digested.
-struct Output {
-    name: String,
-    writer: Box<dyn BlobWriter>,
-    buffer: Vec<u8>,
-    hasher: Sha256,
-    bytes: u64,
-}
-
-impl Output {
-    async fn begin(
-        ports: &AggregatorPorts,
-        job: &JobRecord,
-        name: String,
-        header: &[u8],
-    ) -> PortResult<Output> {
-        let blob = job.spec.output(&name);
-        let writer = retry(&*ports.clock, Backoff::STORAGE, || {
-            ports.blobs.put_stream(&blob)
-        })
-        .await?;
-        Ok(Output {
-            name,
-            writer,
-            buffer: header.to_vec(),
-            hasher: Sha256::new(),
-            bytes: 0,
-        })
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
-    }
-
-    async fn flush_if_full(&mut self) -> PortResult<()> {
-        if self.buffer.len() >= WRITE_BYTES {
-            self.flush().await
-        } else {
-            Ok(())
-        }
-    }
-
-    async fn flush(&mut self) -> PortResult<()> {
-        self.hasher.update(&self.buffer);
-        self.bytes += self.buffer.len() as u64;
-        self.writer.write(&self.buffer).await?;
-        self.buffer.clear();
-        Ok(())
-    }
-
-    async fn complete(mut self) -> PortResult<ManifestEntry> {
-        self.flush().await?;
-        self.writer.complete(false).await?;
-        let sha256 = hex(&self.hasher.finalize());
-        Ok(ManifestEntry {
-            name: self.name,
-            bytes: self.bytes,
-            sha256,
-        })
-    }
 }

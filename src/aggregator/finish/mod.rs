@@ -2,8 +2,10 @@
 //! too come from the ledger), so that whoever is elected, however often, writes the same bytes (I6).
 
 mod before;
+mod forms;
 mod input;
 mod merge;
+mod output;
 
 use crate::core::identity::sha256_hex;
 use crate::core::ids::Generation;

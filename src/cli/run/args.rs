@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::forms::FormArgs;
 use crate::cli::input::InputArgs;
 use crate::config::WebhookArgs;
 use crate::core::money::NanoUsd;
@@ -62,6 +63,9 @@ pub struct RunArgs {
     /// How the input is read
     #[command(flatten)]
     pub how: InputArgs,
+    /// In which forms results are written besides CSV
+    #[command(flatten)]
+    pub forms: FormArgs,
     /// Mark rows for review whose primary code has a confidence under P, 0 to 1 [default: 0.4 for precedents, else none]
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub review_below: Option<f64>,

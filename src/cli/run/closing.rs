@@ -7,6 +7,7 @@ use super::args::RunArgs;
 use super::estimate::cents;
 use super::prepare::Prepared;
 use crate::control::status::pace::span;
+use crate::core::format::Format;
 use crate::core::job::{End, JobRecord, PauseReason, Phase};
 use crate::core::outcome::Outcome;
 use crate::core::tally::Tally;
@@ -199,6 +200,33 @@ fn files(prepared: &Prepared) {
         if path.exists() {
             println!("{what:<9} {}", path.display());
         }
+    }
+    forms(prepared);
+}
+
+/// The forms of results besides CSV: those that are there, and how those come to be that were asked for too late (forms
+/// belong to the job as it was made).
+fn forms(prepared: &Prepared) {
+    let folder = prepared.folder.path();
+    let mut missing = Vec::new();
+    for format in Format::ALL {
+        let names = ["results", "results.partial"].map(|stem| format!("{stem}{}", format.suffix()));
+        match names
+            .iter()
+            .map(|name| folder.join(name))
+            .find(|path| path.exists())
+        {
+            Some(path) => println!("{:<9} {}", "results", path.display()),
+            None if prepared.spec.formats.contains(&format) => missing.push(format.name()),
+            None => {}
+        }
+    }
+    if !missing.is_empty() {
+        println!(
+            "The job was made without some forms: annexa export {} --format {} writes them.",
+            folder.display(),
+            missing.join(",")
+        );
     }
 }
 

@@ -13,10 +13,16 @@ pub use crate::outputs::Owner;
 pub const STATE_FOLDER: &str = "_annexa";
 
 /// What a run writes into its folder.
-const OWN_NAMES: [&str; 10] = [
+const OWN_NAMES: [&str; 16] = [
     OWNER,
     "results.csv",
     "results.partial.csv",
+    "results.parquet",
+    "results.partial.parquet",
+    "results.jsonl",
+    "results.partial.jsonl",
+    "results.spreadsheet.csv",
+    "results.partial.spreadsheet.csv",
     "failures.csv",
     "failures.partial.csv",
     "summary.json",

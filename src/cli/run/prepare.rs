@@ -227,7 +227,7 @@ pub async fn spec(
         corpus_key: args.corpus.as_deref().map(name),
         corpus_version: None,
         corpus_sha256: coded.map(|coded| coded.sha256().to_string()),
-        formats: Default::default(),
+        formats: args.forms.formats(),
         no_text: false,
     })
 }

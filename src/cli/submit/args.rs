@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::forms::FormArgs;
 use crate::config::FleetArgs;
 use crate::core::money::NanoUsd;
 use crate::core::opinion::SecondOpinion;
@@ -85,6 +86,9 @@ pub struct SubmitArgs {
     /// As --again, and answers paid for before are not used: everything is paid anew
     #[arg(long)]
     pub fresh: bool,
+    /// In which forms results are written besides CSV
+    #[command(flatten)]
+    pub forms: FormArgs,
     /// Wait for the job's end; the exit code says how it ended
     #[arg(long)]
     pub wait: bool,

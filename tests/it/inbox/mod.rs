@@ -8,4 +8,4 @@ mod on_s3;
 mod overwritten;
 mod store;
 mod submit;
-mod world;
+pub(crate) mod world;
