@@ -28,4 +28,5 @@ pub mod results;
 pub mod splitter;
 pub mod telemetry;
 pub mod terms;
+pub mod verify;
 pub mod worker;

@@ -22,6 +22,7 @@ mod stack;
 pub mod status;
 pub mod submit;
 pub mod terms;
+pub mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ enum Command {
     /// Show Claude models on Bedrock: ids, prices, lifecycle, and which is the fleet's default
     Models(models::ModelsArgs),
     Export(export::ExportArgs),
+    Verify(verify::VerifyArgs),
     /// Compare results with codes that people gave
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
@@ -171,6 +173,7 @@ pub fn main() -> ExitCode {
         Command::Terms(command) => terms::run(&command, &mut out),
         Command::Models(args) => models::run(&args, &mut out),
         Command::Export(args) => export::run(&args, &mut out),
+        Command::Verify(args) => verify::run(&args, &mut out),
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Explain(args) => explain::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),

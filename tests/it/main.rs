@@ -17,3 +17,4 @@ mod services;
 mod sim_bedrock;
 mod simulation;
 mod tools;
+mod verify;

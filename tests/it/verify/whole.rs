@@ -1,0 +1,187 @@
+//! Folders as jobs leave them.
+
+use super::{failed, fix_manifest, verdicts};
+use crate::cli::harness::{Place, TEXT, sample};
+
+#[test]
+fn an_untouched_folder_passes_every_check() {
+    let place = Place::new();
+    place.coded(sample(30), &["--chunk-rows", "7", "--format", "jsonl"]);
+    let ran = place.annexa(&["verify", "in-annexa"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    let is_told = |line: &str| line.starts_with("ok ");
+    assert_eq!(
+        ran.out.lines().filter(|line| is_told(line)).count(),
+        18,
+        "{}",
+        ran.out
+    );
+    for part in [
+        "30 rows, 1 to 30, each once",
+        "7 columns of 30 rows",
+        "results.jsonl hold",
+    ] {
+        assert!(ran.out.contains(part), "'{part}' in: {}", ran.out);
+    }
+    assert!(
+        ran.out.ends_with("in-annexa: all that was checked holds\n"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn odd_inputs_pass_every_check_too() {
+    for (input, flags) in [
+        // Broken, ragged, repeated, empty, packed in other dialects.
+        (
+            format!(
+                "id,mdr_text\n1,{TEXT}\n2\n3,\n,{TEXT},more\nid,mdr_text\n\"6,{TEXT}\n7,{TEXT}\n"
+            ),
+            &["--chunk-rows", "2"][..],
+        ),
+        (
+            format!("\u{feff}id;mdr_text;row\r\n1;\"{TEXT}\r\n\"\"a\"\"\";x\r\n"),
+            &["--problem", "product"],
+        ),
+        (
+            "id,mdr_text\n".to_string(),
+            &["--format", "parquet,jsonl,spreadsheet"],
+        ),
+    ] {
+        let place = Place::new();
+        place.coded(&input, flags);
+        let (code, checks) = verdicts(&place, &["in-annexa"]);
+        assert_eq!(code, 0, "{input}: {:?} {checks:#?}", failed(&checks));
+        assert_eq!(checks["input_columns"]["verdict"], "ok", "{input}");
+    }
+}
+
+#[test]
+fn what_a_person_put_into_the_folder_is_no_finding_and_is_said() {
+    let place = Place::new();
+    place.coded(sample(3), &[]);
+    place.write("in-annexa/notes.txt", "mine");
+    place.write("in-annexa/reviewed.csv", "row\n");
+    assert_eq!(
+        place
+            .annexa(&["export", "in-annexa", "--format", "parquet"])
+            .code,
+        0
+    );
+    let (code, checks) = verdicts(&place, &["in-annexa"]);
+    assert_eq!(code, 0, "{checks:#?}");
+    let said = checks["nothing_else"]["said"].as_str().unwrap();
+    assert!(said.starts_with("1 files that are no output"), "{said}");
+    // An export is compared with the results, though no manifest names it.
+    assert!(
+        checks["forms"]["said"]
+            .as_str()
+            .unwrap()
+            .contains("results.parquet")
+    );
+}
+
+#[test]
+fn an_input_that_is_not_there_any_more_is_said_and_no_finding() {
+    let place = Place::new();
+    place.coded(sample(3), &[]);
+    std::fs::rename(place.path("in.csv"), place.path("moved.csv")).unwrap();
+    let (code, checks) = verdicts(&place, &["in-annexa"]);
+    assert_eq!(code, 0);
+    assert_eq!(checks["input"]["verdict"], "not_checked");
+    assert_eq!(checks["input_columns"]["verdict"], "not_checked");
+    let (code, checks) = verdicts(&place, &["in-annexa", "--input", "moved.csv"]);
+    assert_eq!((code, &checks["input"]["verdict"]), (0, &"ok".into()));
+    place.write("in.csv", "id,mdr_text\n");
+    let (code, checks) = verdicts(&place, &["in-annexa"]);
+    assert_eq!(
+        (code, &checks["input"]["verdict"]),
+        (0, &"not_checked".into())
+    );
+    let (code, checks) = verdicts(&place, &["in-annexa", "--input", "in.csv"]);
+    assert_eq!(
+        code, 1,
+        "a file that is named has to be the one: {checks:#?}"
+    );
+}
+
+#[test]
+fn a_jobs_own_terms_are_asked_for() {
+    let place = Place::new();
+    let builtin = annexa::terms::TermTable::builtin();
+    let mut terms = String::from("code,term\n");
+    for term in builtin
+        .terms()
+        .iter()
+        .filter(|term| ['A', 'E', 'F'].contains(&term.annex()))
+    {
+        terms.push_str(&format!(
+            "{},\"{}\"\n",
+            term.code(),
+            term.term().replace('"', "\"\"")
+        ));
+    }
+    place.write("terms.csv", terms);
+    place.coded(sample(3), &["--terms", "terms.csv"]);
+    let (code, checks) = verdicts(&place, &["in-annexa"]);
+    assert_eq!(
+        (code, &checks["codes"]["verdict"]),
+        (0, &"not_checked".into())
+    );
+    let (code, checks) = verdicts(&place, &["in-annexa", "--terms", "terms.csv"]);
+    assert_eq!(
+        (code, &checks["codes"]["verdict"]),
+        (0, &"ok".into()),
+        "{checks:#?}"
+    );
+}
+
+#[test]
+fn where_there_is_nothing_to_check_the_exit_code_is_64() {
+    let place = Place::new();
+    place.write("in.csv", "id,mdr_text\n");
+    place
+        .annexa(&["verify", "none"])
+        .refused(64, &["is no folder"]);
+    place
+        .annexa(&["verify", "."])
+        .refused(64, &["holds no outputs"]);
+    place
+        .annexa(&["verify", "s3:///x"])
+        .refused(64, &["s3://BUCKET/PREFIX/ expected"]);
+    place.coded(sample(2), &[]);
+    for name in ["manifest.json", "summary.json"] {
+        std::fs::remove_file(place.path("in-annexa").join(name)).unwrap();
+    }
+    place
+        .annexa(&["verify", "in-annexa"])
+        .refused(64, &["has not ended"]);
+    place
+        .annexa(&["verify", "in-annexa", "--input", "no.csv"])
+        .refused(64, &["--input no.csv"]);
+}
+
+#[test]
+fn ten_problems_of_a_kind_are_told_and_the_rest_counted() {
+    let place = Place::new();
+    place.coded(sample(30), &[]);
+    super::edit_rows(&place, "results.csv", |results| {
+        let at = results
+            .header
+            .iter()
+            .position(|name| name == "text_truncated")
+            .unwrap();
+        results
+            .rows
+            .iter_mut()
+            .for_each(|row| row[at] = "perhaps".into());
+    });
+    fix_manifest(&place);
+    let (_, checks) = verdicts(&place, &["in-annexa"]);
+    let outcomes = &checks["outcomes"];
+    assert_eq!(outcomes["problems"].as_array().unwrap().len(), 10);
+    assert_eq!(outcomes["problem_count"], 30);
+    let ran = place.annexa(&["verify", "in-annexa"]);
+    assert!(ran.out.contains("and 20 more"), "{}", ran.out);
+}
