@@ -13,6 +13,7 @@ mod generate;
 pub mod input;
 pub mod models;
 pub mod program;
+pub mod report;
 pub mod run;
 mod runtime;
 pub mod service;
@@ -77,6 +78,7 @@ enum Command {
     /// Compare results with codes that people gave
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
+    Report(report::ReportArgs),
     /// Check what models on Amazon Bedrock need: Region, credentials, access
     Doctor(doctor::DoctorArgs),
     /// Play Amazon Bedrock on this machine, to rehearse large jobs
@@ -176,6 +178,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args, &mut out),
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Explain(args) => explain::run(&args, &mut out),
+        Command::Report(args) => report::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::SimBedrock(args) => sim_bedrock::run(&args, &mut out),
         Command::Capacity(args) => capacity::run(&args, &mut out),

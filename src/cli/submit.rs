@@ -208,6 +208,7 @@ fn asked(args: &SubmitArgs, clock: &dyn Clock) -> (JobRequest, Vec<String>) {
     let formats = args.forms.formats();
     let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
     say("formats", (!names.is_empty()).then(|| names.into()));
+    say("no_text", args.no_text.then(|| true.into()));
     for (flag, address_of, names) in [
         ("--terms", &args.terms, ["imdrf_bucket", "imdrf_key"]),
         ("--corpus", &args.corpus, ["corpus_bucket", "corpus_key"]),

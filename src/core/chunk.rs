@@ -53,7 +53,7 @@ pub struct ChunkRecord {
     /// Of that, what was set aside for calls whose end nobody saw.
     #[serde(default)]
     pub possibly_spent: NanoUsd,
-    /// When it was sent or touched last, in Unix milliseconds: what the sweep goes by.
+    /// When it was sent or touched last, in Unix milliseconds: what the sweep goes by. Of a final chunk: when it became so.
     pub touched_ms: u64,
     /// Of a chunk that an earlier generation committed with failed rows: that commit. Its other rows are kept as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]

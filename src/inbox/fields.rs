@@ -122,6 +122,20 @@ impl Fields {
         }
     }
 
+    /// True or false.
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.object.remove(name)?;
+        let flag = match &value {
+            Value::Bool(flag) => Some(*flag),
+            Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
+            _ => None,
+        };
+        match flag {
+            Some(flag) => Some(flag),
+            None => self.is_not(name, &value, "true or false"),
+        }
+    }
+
     /// Words from a fixed set, read by `parse`: a list of texts, or one text with commas between them.
     pub(super) fn words<T: Ord>(
         &mut self,

@@ -13,7 +13,7 @@ use crate::core::problem::ProblemType;
 use crate::core::spec::{BlobRef, JobSpec, Limits};
 
 /// The names that a spec may hold (DESIGN §6, Job spec).
-pub(super) const FIELDS: [&str; 25] = [
+pub(super) const FIELDS: [&str; 26] = [
     "input_bucket",
     "input_key",
     "output_bucket",
@@ -39,6 +39,7 @@ pub(super) const FIELDS: [&str; 25] = [
     "corpus_bucket",
     "corpus_key",
     "formats",
+    "no_text",
 ];
 
 /// What a user asks for. None: not said.
@@ -94,6 +95,8 @@ pub struct JobRequest {
     pub corpus_key: Option<String>,
     /// Forms in which results are written besides CSV.
     pub formats: Option<BTreeSet<Format>>,
+    /// The report quotes no report text.
+    pub no_text: Option<bool>,
     /// Makes another job of the same work; no field of a spec, only `annexa submit --again` sets it.
     pub again: Option<String>,
     /// Answers paid for before are not used; no field of a spec, only `annexa submit --fresh` sets it.
@@ -185,6 +188,7 @@ impl JobRequest {
             formats: fields.words("formats", "parquet, jsonl or spreadsheet", |word| {
                 word.to_ascii_lowercase().parse().ok()
             }),
+            no_text: fields.flag("no_text"),
             again: None,
             fresh: false,
         };

@@ -138,7 +138,8 @@ fn a_spec_has_every_field_of_the_contract_and_no_other() {
             &"requests_per_minute",
             &"corpus_bucket",
             &"corpus_key",
-            &"formats"
+            &"formats",
+            &"no_text"
         ]
     );
 }

@@ -233,7 +233,7 @@ impl Resolver {
             corpus_version: None,
             corpus_sha256: None,
             formats: request.formats.clone().unwrap_or_default(),
-            no_text: false,
+            no_text: request.no_text.unwrap_or_default(),
         }
     }
 

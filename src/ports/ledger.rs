@@ -97,7 +97,8 @@ pub trait Ledger: Send + Sync {
         max: u32,
     ) -> PortResult<Vec<ChunkNo>>;
 
-    /// Says that messages for these chunks, taken earlier, were sent again: the sweep leaves them alone for a while.
+    /// Says that messages for these chunks, taken earlier, were sent again: the sweep leaves them alone for a while. Nothing
+    /// changes of chunks that are final: their time says when they became so, and outputs show it.
     async fn mark_sent(&self, job_id: &JobId, chunks: &[ChunkNo]) -> PortResult<()>;
 
     /// Up to `max` chunks that were sent, are open, and that nobody has held or touched for `silent_ms` (I4).

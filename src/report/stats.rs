@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::findings::{Findings, FindingsReader};
+use super::throughput::{Throughput, ThroughputReader};
+use crate::core::chunk::ChunkRecord;
 use crate::core::ids::RowNo;
+use crate::core::job::JobRecord;
 use crate::core::outcome::Outcome;
 use crate::core::problem::{Problem, ProblemType};
+use crate::core::spec::JobSpec;
 use crate::core::tally::Tally;
 use crate::results::{ResultColumns, ResultRow};
 
@@ -38,6 +43,10 @@ pub struct Stats {
     pub codes: BTreeMap<Problem, BTreeMap<String, u64>>,
     /// Rows by who answered.
     pub answered_by: BTreeMap<String, u64>,
+    /// Rows over time.
+    pub throughput: Throughput,
+    /// What only the page shows; none: there were no rows to look at.
+    pub findings: Option<Findings>,
 }
 
 /// Reads rows of one job by the positions of their columns.
@@ -49,11 +58,13 @@ pub struct StatsReader {
     answered_by: usize,
     codes: Vec<(Problem, usize)>,
     stats: Stats,
+    findings: FindingsReader,
+    throughput: ThroughputReader,
 }
 
 impl StatsReader {
-    /// For rows with these columns.
-    pub fn new(columns: &ResultColumns) -> StatsReader {
+    /// For rows with these columns of a job with this spec; `no_text`: nothing of a report is kept for the page.
+    pub fn new(columns: &ResultColumns, spec: &JobSpec, no_text: bool) -> StatsReader {
         let own = |name| columns.own(name).expect("every result has this column");
         let problem_type: ProblemType = columns.problem_type();
         let code = |problem: &Problem| {
@@ -72,7 +83,14 @@ impl StatsReader {
             answered_by: own("answered_by"),
             codes: problem_type.problems().iter().map(code).collect(),
             stats: Stats::default(),
+            findings: FindingsReader::new(columns, spec, no_text),
+            throughput: ThroughputReader::default(),
         }
+    }
+
+    /// Counts a chunk, for the rows over time.
+    pub fn chunk(&mut self, job: &JobRecord, chunk: &ChunkRecord) {
+        self.throughput.chunk(job, chunk);
     }
 
     /// Counts one row; true: it failed.
@@ -84,6 +102,7 @@ impl StatsReader {
             .into_iter()
             .find(|o| o.name() == text(self.outcome));
         let outcome = outcome.unwrap_or(Outcome::Failed);
+        self.findings.count(record, outcome);
         stats.tally.count(outcome);
         stats.tally.review += u64::from(!text(self.review).is_empty());
         for reason in text(self.review)
@@ -129,7 +148,11 @@ impl StatsReader {
 
     /// What was found.
     pub fn finish(self) -> Stats {
-        self.stats
+        Stats {
+            throughput: self.throughput.finish(),
+            findings: Some(self.findings.finish()),
+            ..self.stats
+        }
     }
 }
 

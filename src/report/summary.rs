@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::stats::{ErrorCount, Stats};
+use super::throughput::Throughput;
 use crate::core::invariants::{Broken, balance};
 use crate::core::job::{End, JobRecord};
 use crate::core::money::{NanoUsd, Price, usd_per_million};
@@ -84,6 +85,9 @@ pub struct Summary {
     pub possibly_twice_paid_calls: u64,
     /// Chunks in all, and those given up.
     pub chunks: Chunks,
+    /// Rows over time, by when their chunks were done.
+    #[serde(default)]
+    pub throughput: Throughput,
     /// Where the outputs are.
     pub output_location: String,
     /// The program that wrote this.
@@ -232,6 +236,7 @@ impl Summary {
                 committed: job.counters.committed,
                 quarantined: job.counters.quarantined,
             },
+            throughput: stats.throughput.clone(),
             output_location: format!("{}/{}", job.spec.output_bucket, job.spec.output_prefix),
             annexa_version: env!("CARGO_PKG_VERSION").to_string(),
         }
@@ -292,8 +297,17 @@ fn signed_usd(nano: i64) -> String {
 
 /// A time for people and machines.
 pub fn rfc3339(unix_ms: u64) -> String {
+    time(unix_ms, 0)
+}
+
+/// A time with its milliseconds.
+pub fn rfc3339_ms(unix_ms: u64) -> String {
+    time(unix_ms, 3)
+}
+
+fn time(unix_ms: u64, decimals: usize) -> String {
     jiff::Timestamp::from_millisecond(i64::try_from(unix_ms).unwrap_or(i64::MAX))
-        .map_or_else(|_| String::new(), |time| format!("{time:.0}"))
+        .map_or_else(|_| String::new(), |time| format!("{time:.decimals$}"))
 }
 
 #[cfg(test)]

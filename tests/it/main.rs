@@ -13,6 +13,7 @@ mod live;
 mod notices;
 mod opinion;
 mod records;
+mod report;
 mod services;
 mod sim_bedrock;
 mod simulation;

@@ -143,6 +143,10 @@ impl<S: Store> Ledger for EmbeddedLedger<S> {
                     let Some(mut chunk) = tx.chunk(&key)? else {
                         continue;
                     };
+                    // Of a final chunk the time says when it became so.
+                    if chunk.status.is_final() {
+                        continue;
+                    }
                     chunk.touched_ms = now_ms;
                     tx.put_chunk(&key, &chunk)?;
                 }

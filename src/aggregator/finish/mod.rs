@@ -16,8 +16,8 @@ use crate::core::transitions::job::verdict;
 use crate::jobs;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
-use crate::report::html;
 use crate::report::manifest::{Manifest, ManifestEntry};
+use crate::report::page;
 use crate::report::summary::Summary;
 use crate::terms::TermTable;
 
@@ -73,7 +73,8 @@ pub(super) async fn write_outputs(
     let mut summary_json = json(serde_json::to_vec_pretty(&summary))?;
     summary_json.push(b'\n');
     outputs.push(put(ports, job, "summary.json", &summary_json).await?);
-    outputs.push(put(ports, job, "report.html", html::render(&summary).as_bytes()).await?);
+    let page = page::render(&summary, merged.stats.findings.as_ref(), &terms);
+    outputs.push(put(ports, job, "report.html", page.as_bytes()).await?);
     let manifest = Manifest {
         schema_version: 1,
         job_id: job.job_id.to_string(),

@@ -97,7 +97,7 @@ pub struct RunArgs {
     /// Print JSON instead of a table: summary.json, or the estimate
     #[arg(long)]
     pub json: bool,
-    /// Show no report text on the screen
+    /// Show no report text on the screen, and put none into report.html
     #[arg(long)]
     pub no_text: bool,
     /// Who is told when the job ends

@@ -228,7 +228,7 @@ pub async fn spec(
         corpus_version: None,
         corpus_sha256: coded.map(|coded| coded.sha256().to_string()),
         formats: args.forms.formats(),
-        no_text: false,
+        no_text: args.no_text,
     })
 }
 

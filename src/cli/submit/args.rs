@@ -80,6 +80,9 @@ pub struct SubmitArgs {
     /// Prefix that a file is uploaded under; not in the inbox, where it would be a job of its own
     #[arg(long, value_name = "PREFIX", default_value = "uploads/")]
     pub prefix: String,
+    /// Put no report text into report.html
+    #[arg(long)]
+    pub no_text: bool,
     /// Do the work anew, as another job (answers paid for before are used again)
     #[arg(long)]
     pub again: bool,

@@ -26,6 +26,8 @@ use crate::ports::error::PortResult;
 const MOST_PARKED: u32 = 80;
 /// Chunks that are marked at the same time.
 const MARKS_AT_ONCE: usize = 8;
+/// Statuses from this number on are final ([`ChunkStatus::number`]).
+const FIRST_FINAL: u8 = 2;
 
 impl DynamoLedger {
     /// Takes what should be sent next. Every taking writes the job item under its version, so that two never take the same.
@@ -226,10 +228,19 @@ impl DynamoLedger {
             let now_ms = self.now_ms();
             let touch = format!("SET {TOUCHED_MS} = :now ADD {VERSION} :one");
             let touch = Write::update(Key::chunk(&key), &touch)
-                .when(&format!("attribute_exists({VERSION})"))
+                .when(&format!(
+                    "attribute_exists({VERSION}) AND {STATUS} < :final"
+                ))
                 .with(":now", number(now_ms))
-                .with(":one", number(1));
+                .with(":one", number(1))
+                .with(":final", number(FIRST_FINAL));
             if let Written::Done = self.table.write(&[touch]).await? {
+                return Ok(());
+            }
+            // Of a final chunk the time says when it became so.
+            if let Some((_, chunk)) = self.read_chunk(&key).await?
+                && chunk.record.status.is_final()
+            {
                 return Ok(());
             }
             let mut new = self.untouched(&key).await?.record;
