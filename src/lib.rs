@@ -25,6 +25,7 @@ pub mod precedents;
 pub mod records;
 pub mod report;
 pub mod results;
+pub mod review;
 pub mod splitter;
 pub mod telemetry;
 pub mod terms;

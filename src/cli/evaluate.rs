@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct EvaluateArgs {
     /// A results.csv
     pub results: PathBuf,
-    /// CSV with id, product_problem_codes and patient_problem_codes (codes separated by ;)
+    /// CSV with id, product_problem_codes and patient_problem_codes (codes separated by ;), or a reviewed.csv
     pub gold: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -52,6 +52,8 @@ fn confidence(given: &str) -> Result<f64, String> {
 pub struct Joined {
     /// Rows of the gold file: all of them are measured.
     pub gold: u64,
+    /// Rows of a reviewed.csv that were marked to come back to: they are no gold, and left out.
+    pub gold_marked: u64,
     /// Rows of the results file.
     pub results: u64,
     /// Result rows that have a gold row.
@@ -62,7 +64,8 @@ pub struct Joined {
     pub results_without_gold: u64,
     /// Whether an id stands in more than one gold row.
     pub ids_repeat: bool,
-    /// Whether rows of repeated ids were matched by row number first (both files have the same number of rows).
+    /// Whether rows of repeated ids were matched by row number first (both files have the same number of rows), or all rows
+    /// were (a reviewed.csv).
     pub by_row: bool,
     /// What the matched rows got, by outcome.
     pub outcomes: BTreeMap<&'static str, u64>,
@@ -105,6 +108,13 @@ pub fn run(args: &EvaluateArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         write!(out, ", {count} {outcome}")?;
     }
     writeln!(out)?;
+    if rows.gold_marked > 0 {
+        writeln!(
+            out,
+            "{} marked rows wait for a person: they are left out",
+            rows.gold_marked
+        )?;
+    }
     if rows.gold_without_result > 0 {
         writeln!(
             out,
@@ -151,7 +161,7 @@ pub fn evaluate(args: &EvaluateArgs, table: &Arc<TermTable>) -> anyhow::Result<E
         None => None,
     };
     // Only repeated ids need the number of result rows, and with it a first reading.
-    let result_rows = if gold.ids_repeat() {
+    let result_rows = if gold.ids_repeat() && !gold.is_reviewed() {
         Some(count_rows(&args.results)?)
     } else {
         None
@@ -165,8 +175,9 @@ pub fn evaluate(args: &EvaluateArgs, table: &Arc<TermTable>) -> anyhow::Result<E
     );
     let mut rows = Joined {
         gold: gold.len() as u64,
+        gold_marked: gold.marked(),
         ids_repeat: gold.ids_repeat(),
-        by_row: result_rows == Some(gold.len() as u64),
+        by_row: gold.is_reviewed() || result_rows == Some(gold.len() as u64),
         ..Joined::default()
     };
     let mut measure =

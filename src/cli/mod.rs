@@ -14,6 +14,7 @@ pub mod input;
 pub mod models;
 pub mod program;
 pub mod report;
+pub mod review;
 pub mod run;
 mod runtime;
 pub mod service;
@@ -79,6 +80,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Explain(explain::ExplainArgs),
     Report(report::ReportArgs),
+    /// Read the rows that need a person, and accept or change their codes
+    Review(review::ReviewArgs),
     /// Check what models on Amazon Bedrock need: Region, credentials, access
     Doctor(doctor::DoctorArgs),
     /// Play Amazon Bedrock on this machine, to rehearse large jobs
@@ -179,6 +182,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Explain(args) => explain::run(&args, &mut out),
         Command::Report(args) => report::run(&args, &mut out),
+        Command::Review(args) => review::run(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::SimBedrock(args) => sim_bedrock::run(&args, &mut out),
         Command::Capacity(args) => capacity::run(&args, &mut out),

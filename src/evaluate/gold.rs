@@ -25,7 +25,20 @@ pub enum GoldError {
         /// The reader's error; it holds no text of the file.
         source: csv::Error,
     },
+    /// A line of decisions is none.
+    #[error("gold file, row {row}, column '{column}': expected {expected}")]
+    Decision {
+        /// The data row, from 1.
+        row: u64,
+        /// The column.
+        column: &'static str,
+        /// What should stand there.
+        expected: &'static str,
+    },
 }
+
+/// The columns by which a file of decisions (`annexa review`) is known, besides id and codes.
+const OF_DECISIONS: [&str; 3] = ["row", "decision", "reviewed_at"];
 
 /// A gold file: ids and code lists, no texts. About 50 bytes a row.
 #[derive(Debug, Default)]
@@ -37,14 +50,26 @@ pub struct Gold {
     by_id: Vec<u32>,
     repeats: bool,
     has: [bool; 2],
+    /// Of decisions: the result rows that they are about, and the rows of this file by them.
+    decided: Option<Decided>,
+}
+
+#[derive(Debug, Default)]
+struct Decided {
+    numbers: Vec<u64>,
+    by_number: Vec<u32>,
+    marked: u64,
 }
 
 impl Gold {
     /// Reads CSV with `id_column` and at least one of `product_problem_codes` and `patient_problem_codes`, codes separated by
     /// `;`. Other columns are left alone.
     ///
+    /// A file of decisions (`reviewed.csv`: with `row`, `decision` and `reviewed_at`) has its ids in `id` whatever the results
+    /// call theirs; its marked rows are no gold and are left out.
+    ///
     /// # Errors
-    /// When a column is missing, or a record cannot be read.
+    /// When a column is missing, a record cannot be read, or a decision is none.
     pub fn read(input: impl std::io::Read, id_column: &str) -> Result<Gold, GoldError> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
         let header = reader
@@ -60,6 +85,11 @@ impl Gold {
             wanted: wanted.to_owned(),
             found: names(header.iter().map(String::from_utf8_lossy)),
         };
+        let of_decisions = match OF_DECISIONS.map(find) {
+            [Some(row), Some(decision), Some(_)] => Some([row, decision]),
+            _ => None,
+        };
+        let id_column = of_decisions.map_or(id_column, |_| "id");
         let id = find(id_column).ok_or_else(|| missing(&format!("'{id_column}'")))?;
         let codes = [find("product_problem_codes"), find("patient_problem_codes")];
         if codes == [None, None] {
@@ -69,15 +99,23 @@ impl Gold {
         }
         let mut gold = Gold {
             has: codes.map(|at| at.is_some()),
+            decided: of_decisions.map(|_| Decided::default()),
             ..Gold::default()
         };
         let mut record = ByteRecord::new();
+        let mut row = 0;
         loop {
-            let row = gold.ends.len() as u64 + 1;
+            row += 1;
             match reader.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(source) => return Err(GoldError::Csv { row, source }),
+            }
+            if let (Some(decided), Some(at)) = (&mut gold.decided, of_decisions) {
+                let fields = at.map(|at| record.get(at).unwrap_or_default());
+                if !decided.take(row, fields)? {
+                    continue;
+                }
             }
             let ends = [Some(id), codes[0], codes[1]].map(|at| {
                 let field = at.and_then(|at| record.get(at)).unwrap_or_default();
@@ -96,6 +134,11 @@ impl Gold {
             .windows(2)
             .any(|pair| gold.id(pair[0] as usize) == gold.id(pair[1] as usize));
         gold.by_id = by_id;
+        if let Some(decided) = &mut gold.decided {
+            decided.by_number = (0..decided.numbers.len() as u32).collect();
+            let numbers = &decided.numbers;
+            decided.by_number.sort_by_key(|&at| numbers[at as usize]);
+        }
         Ok(gold)
     }
 
@@ -112,6 +155,16 @@ impl Gold {
     /// Whether an id stands in more than one row.
     pub fn ids_repeat(&self) -> bool {
         self.repeats
+    }
+
+    /// Whether these are decisions of `annexa review`, which are joined by row.
+    pub fn is_reviewed(&self) -> bool {
+        self.decided.is_some()
+    }
+
+    /// How many rows were left out, as somebody has to come back to them.
+    pub fn marked(&self) -> u64 {
+        self.decided.as_ref().map_or(0, |decided| decided.marked)
     }
 
     /// Whether the file has a column of product codes, of patient codes.
@@ -145,9 +198,42 @@ impl Gold {
     }
 }
 
+impl Decided {
+    /// Notes the row that a decision is about; false: it is marked, and no gold.
+    fn take(&mut self, row: u64, [number, decision]: [&[u8]; 2]) -> Result<bool, GoldError> {
+        let wrong = |column, expected| GoldError::Decision {
+            row,
+            column,
+            expected,
+        };
+        match decision {
+            b"accepted" | b"changed" => {}
+            b"marked" => {
+                self.marked += 1;
+                return Ok(false);
+            }
+            _ => return Err(wrong("decision", "accepted, changed or marked")),
+        }
+        let number = std::str::from_utf8(number).ok();
+        let number = number.and_then(|number| number.trim().parse().ok());
+        self.numbers
+            .push(number.ok_or_else(|| wrong("row", "the number of a result row"))?);
+        Ok(true)
+    }
+
+    /// The rows of the file that are about this result row.
+    fn about(&self, number: u64) -> impl Iterator<Item = usize> {
+        let of = |at: u32| self.numbers[at as usize];
+        let first = self.by_number.partition_point(|&at| of(at) < number);
+        let rest = self.by_number[first..].iter().copied();
+        rest.take_while(move |&at| of(at) == number)
+            .map(|at| at as usize)
+    }
+}
+
 /// Gives each result row its gold row, and no gold row twice.
 ///
-/// By id. Where an id repeats: the gold row with the result row's own number, when both files have the same number of rows and
+/// Decisions of `annexa review`: by row number alone, where the id is the same. Other files: by id. Where an id repeats: the gold row with the result row's own number, when both files have the same number of rows and
 /// the id is there; else the first row with the id that is still free.
 #[derive(Debug)]
 pub struct Join<'a> {
@@ -174,6 +260,12 @@ impl<'a> Join<'a> {
     /// none left.
     pub fn take(&mut self, id: &str, row: u64) -> Option<usize> {
         let id = id.trim();
+        if let Some(decided) = &self.gold.decided {
+            let mut about = decided.about(row);
+            let at = about.find(|&at| !self.taken[at] && self.gold.id(at) == id)?;
+            self.taken[at] = true;
+            return Some(at);
+        }
         if self.by_row && self.gold.repeats {
             let at = usize::try_from(row).ok().and_then(|row| row.checked_sub(1));
             if let Some(at) =

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::coding::evidence::FoldedText;
+use crate::coding::evidence::marks;
 use crate::coding::validate::{check_code, check_confidence, mapped};
 use crate::core::answer::Suggestion;
 use crate::core::problem::Problem;
@@ -65,10 +65,9 @@ pub fn of_problem(
     terms: &TermTable,
     hides_text: bool,
 ) -> ProblemChecks {
-    let folded = FoldedText::new(text);
     let entries = list
         .iter()
-        .map(|entry| of_entry(entry, problem, &folded, text, terms, hides_text));
+        .map(|entry| of_entry(entry, problem, text, terms, hides_text));
     ProblemChecks {
         problem: problem.name(),
         entries: entries.collect(),
@@ -78,7 +77,6 @@ pub fn of_problem(
 fn of_entry(
     entry: &Suggestion,
     problem: Problem,
-    folded: &FoldedText<'_>,
     text: &str,
     terms: &TermTable,
     hides_text: bool,
@@ -106,7 +104,7 @@ fn of_entry(
         Ok(()) => good("the confidence is between 0 and 1".to_string()),
         Err(fault) => bad(fault),
     });
-    steps.push(match folded.find(&entry.evidence) {
+    steps.push(match marks(text, &entry.evidence).into_iter().next() {
         Some(place) => {
             let before = text[..place.start].chars().count() + 1;
             let last = before + text[place].chars().count() - 1;

@@ -188,6 +188,14 @@ impl TermTable {
         }
     }
 
+    /// Whether the term with this code has terms directly below it that may be chosen: it may then say less than is known.
+    pub fn has_codes_below(&self, code: &str) -> bool {
+        self.by_code(code).is_some_and(|term| {
+            let mut terms = self.terms.iter();
+            terms.any(|t| t.selectable && t.parent == Some(term.index))
+        })
+    }
+
     /// The older wordings of the term with this code, in alphabetical order.
     pub fn aliases(&self, code: &str) -> Vec<&str> {
         let Some(term) = self.by_code(code) else {

@@ -306,6 +306,11 @@ fn review_answer(result: &mut ResultRow, context: &JobContext) {
             .first()
             .is_some_and(|s| below.is_some_and(|b| s.confidence < b))
     };
+    let is_heading = |problem: &Problem| {
+        let primary = answer.suggestions(*problem).first();
+        primary.is_some_and(|s| context.terms.has_codes_below(&s.code))
+    };
+    let problems = context.spec.problem_type.problems();
     let reasons = [
         (answer.evidence_not_found, ReviewReason::EvidenceNotFound),
         (answer.repaired, ReviewReason::RepairedAnswer),
@@ -313,10 +318,8 @@ fn review_answer(result: &mut ResultRow, context: &JobContext) {
             !answer.sufficient_information,
             ReviewReason::InsufficientInformation,
         ),
-        (
-            context.spec.problem_type.problems().iter().any(is_low),
-            ReviewReason::LowConfidence,
-        ),
+        (problems.iter().any(is_low), ReviewReason::LowConfidence),
+        (problems.iter().any(is_heading), ReviewReason::HeadingCode),
     ];
     result.review.extend(
         reasons

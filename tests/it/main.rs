@@ -14,6 +14,7 @@ mod notices;
 mod opinion;
 mod records;
 mod report;
+mod review;
 mod services;
 mod sim_bedrock;
 mod simulation;

@@ -288,3 +288,36 @@ fn files_that_do_not_fit_are_named() {
         "{error}"
     );
 }
+
+#[test]
+fn what_people_decided_is_gold_and_what_they_marked_is_left_out_and_said() {
+    let files = Files::new(
+        &format!(
+            "{RESULTS}x,Injury,1,coded,A0401,0.9,[],E0506,0.9,[]\nx,Injury,2,coded,A24,0.9,[],E0506,0.9,[]\nx,Injury,3,coded,A24,0.9,[],E0506,0.9,[]\n"
+        ),
+        "row,id,decision,product_problem_codes,patient_problem_codes,note,reviewer,reviewed_at,product_problem_was,patient_problem_was\n\
+         1,x,marked,,,why,eva,2026-01-01T00:00:00Z,A0401,E0506\n\
+         2,x,accepted,A24,E0506,,eva,2026-01-01T00:00:00Z,A24,E0506\n\
+         3,x,changed,A0401;A24,E0602,,eva,2026-01-01T00:00:00Z,A24,E0506\n",
+    );
+    let json = files.json(&[]);
+    let rows = &json["rows"];
+    assert_eq!(
+        ["gold", "gold_marked", "matched", "results_without_gold"].map(|name| rows[name].as_u64()),
+        [2, 1, 2, 1].map(Some)
+    );
+    let primary = |problem: &str| json[problem]["overall"]["primary"]["share"].as_f64();
+    assert_eq!(
+        [primary("product"), primary("patient")],
+        [Some(1.0), Some(0.5)]
+    );
+    let text = files.run(&[]).unwrap();
+    assert!(
+        text.contains("1 marked rows wait for a person: they are left out"),
+        "{text}"
+    );
+    assert!(
+        text.contains("ids repeat: their rows are matched by row number"),
+        "{text}"
+    );
+}

@@ -8,12 +8,13 @@ use anyhow::{Context, bail};
 use crate::adapters::local::files::is_half_written;
 use crate::outputs::OWNER;
 pub use crate::outputs::Owner;
+use crate::review;
 
 /// State of a run: the ledger and the lock. Not part of the results.
 pub const STATE_FOLDER: &str = "_annexa";
 
 /// What a run writes into its folder.
-const OWN_NAMES: [&str; 16] = [
+const OWN_NAMES: &[&str] = &[
     OWNER,
     "results.csv",
     "results.partial.csv",
@@ -30,6 +31,10 @@ const OWN_NAMES: [&str; 16] = [
     "manifest.json",
     "chunks",
     "_work",
+    // What people decided of its results (annexa review).
+    review::REVIEWED,
+    review::HISTORY,
+    review::PIN,
 ];
 
 /// An output folder that only this process works in.
@@ -145,6 +150,12 @@ impl OutputFolder {
 
     /// Moves everything of an earlier job into `previous-N`. Nothing is removed.
     pub fn move_aside(&self) -> anyhow::Result<PathBuf> {
+        if review::in_use(&self.path) {
+            bail!(
+                "somebody reviews the results in {} now: wait until they quit, or name another folder with --out",
+                self.path.display()
+            );
+        }
         let aside = (1u32..)
             .map(|n| self.path.join(format!("previous-{n}")))
             .find(|path| !path.exists())
@@ -160,7 +171,7 @@ impl OutputFolder {
             Ok(())
         };
         // What says whose the folder is goes last: cut halfway, the folder is still this program's.
-        for name in OWN_NAMES.into_iter().filter(|name| *name != OWNER) {
+        for name in OWN_NAMES.iter().filter(|name| **name != OWNER) {
             move_aside(name)?;
         }
         // The ledger goes along, but for the lock that is held.
@@ -182,7 +193,8 @@ impl OutputFolder {
 
 fn refuse_strangers(path: &Path) -> anyhow::Result<()> {
     let strangers: Vec<&str> = OWN_NAMES
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|name| path.join(name).exists())
         .collect();
     if !strangers.is_empty() {

@@ -107,6 +107,42 @@ fn repeated_ids_are_joined_in_order_when_the_files_differ_in_length() {
     assert_eq!(join.left().collect::<Vec<_>>(), [1]);
 }
 
+const REVIEWED: &str = "row,id,decision,product_problem_codes,patient_problem_codes,note,reviewer,reviewed_at,product_problem_was,patient_problem_was\n";
+
+#[test]
+fn decisions_are_joined_by_row_also_where_ids_repeat_and_marked_ones_are_no_gold() {
+    let text = "2,a,accepted,A24,E0506,,eva,2026-01-01T00:00:00Z,A24,E0506\n\
+                3,b,marked,,,\"look, again\",eva,2026-01-01T00:00:00Z,A24,\n\
+                4,a,changed,A25;A26,,,eva,2026-01-01T00:00:00Z,A24,\n";
+    // The results call their ids otherwise; decisions always have them in id.
+    let gold = Gold::read(format!("{REVIEWED}{text}").as_bytes(), "key").unwrap();
+    assert_eq!(
+        (gold.len(), gold.marked(), gold.is_reviewed()),
+        (2, 1, true)
+    );
+    let mut join = Join::new(&gold, None);
+    assert_eq!(
+        [("a", 1), ("a", 4), ("b", 3), ("b", 2), ("a", 2), ("a", 2)]
+            .map(|(id, row)| join.take(id, row)),
+        [None, Some(1), None, None, Some(0), None]
+    );
+    let codes = gold.codes(1).map(Iterator::collect::<Vec<_>>);
+    assert_eq!(codes, [vec!["A25", "A26"], vec![]]);
+}
+
+#[test]
+fn a_decision_that_is_none_is_named_by_row_and_column() {
+    let said = |line: &str| {
+        let text = format!("{REVIEWED}1,a,accepted,A24,,,e,t,,\n{line}\n");
+        Gold::read(text.as_bytes(), "id").unwrap_err().to_string()
+    };
+    assert_eq!(
+        said("2,b,undone,,,,e,t,,"),
+        "gold file, row 2, column 'decision': expected accepted, changed or marked"
+    );
+    assert!(said("x,b,changed,A24,,,e,t,,").contains("row 2, column 'row'"));
+}
+
 proptest! {
     #[test]
     fn no_gold_row_is_given_twice_and_none_is_forgotten(

@@ -1,0 +1,119 @@
+//! A text as lines of a width, and made safe to show: nothing in a report steers the terminal.
+
+use std::ops::Range;
+
+use ratatui::text::Span;
+
+/// Stands for characters that would steer the terminal.
+const UNSHOWN: char = '\u{b7}';
+
+/// The lines (bytes of `text`) that it takes at `width` columns: broken at white space where there is some, else within a word.
+/// White space at a break belongs to no line.
+pub fn wrap(text: &str, width: usize) -> Vec<Range<usize>> {
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    let mut at = 0;
+    for paragraph in text.split_inclusive('\n') {
+        let shown = paragraph.trim_end();
+        wrap_paragraph(text, at..at + shown.len(), width, &mut lines);
+        at += paragraph.len();
+    }
+    lines
+}
+
+fn wrap_paragraph(text: &str, range: Range<usize>, width: usize, lines: &mut Vec<Range<usize>>) {
+    let (mut start, mut used) = (range.start, 0);
+    // The last white space of this line: where it begins and ends.
+    let mut gap: Option<Range<usize>> = None;
+    for (offset, c) in text[range.clone()].char_indices() {
+        let at = range.start + offset;
+        let wide = columns(c);
+        if c.is_whitespace() {
+            gap = match gap {
+                Some(gap) if gap.end == at => Some(gap.start..at + c.len_utf8()),
+                _ => Some(at..at + c.len_utf8()),
+            };
+        } else if used + wide > width && at > start {
+            match gap.take().filter(|gap| gap.start > start) {
+                Some(gap) => {
+                    lines.push(start..gap.start);
+                    start = gap.end;
+                }
+                None => {
+                    lines.push(start..at);
+                    start = at;
+                }
+            }
+            used = text[start..at].chars().map(columns).sum();
+        }
+        used += wide;
+    }
+    lines.push(start..range.end);
+}
+
+/// Columns that a character takes when it is shown.
+fn columns(c: char) -> usize {
+    let shown = safe_char(c);
+    match shown.is_ascii() {
+        true => 1,
+        false => Span::raw(shown.encode_utf8(&mut [0; 4]) as &str).width(),
+    }
+}
+
+/// What is shown for a text.
+pub fn safe(text: &str) -> String {
+    text.chars().map(safe_char).collect()
+}
+
+fn safe_char(c: char) -> char {
+    match c {
+        c if c.is_whitespace() => ' ',
+        // Marks that turn the direction of writing could make a text read as another.
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => UNSHOWN,
+        c if c.is_control() => UNSHOWN,
+        c => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines(text: &str, width: usize) -> Vec<&str> {
+        let ranges = wrap(text, width);
+        ranges.into_iter().map(|range| &text[range]).collect()
+    }
+
+    #[test]
+    fn lines_break_at_white_space_and_long_words_within() {
+        assert_eq!(
+            lines("the tip  broke off\r\n\nand abcdefghij", 8),
+            ["the tip", "broke", "off", "", "and", "abcdefgh", "ij"]
+        );
+        assert_eq!(
+            lines("\u{4e2d}\u{4e2d}\u{4e2d}", 4),
+            ["\u{4e2d}\u{4e2d}", "\u{4e2d}"]
+        );
+    }
+
+    #[test]
+    fn i10_nothing_in_a_text_steers_the_terminal() {
+        assert_eq!(safe("a\u{1b}[2Jb\tc\u{202e}\u{85}"), "a\u{b7}[2Jb c\u{b7} ");
+    }
+
+    proptest! {
+        #[test]
+        fn no_word_is_lost_and_no_line_is_too_long(text in "[a-d \n\u{e4}\u{4e2d}]{0,80}", width in 2usize..12) {
+            let ranges = wrap(&text, width);
+            let bare = |text: &str| text.split_whitespace().collect::<String>();
+            let kept: String = ranges.iter().map(|range| bare(&text[range.clone()])).collect();
+            prop_assert_eq!(kept, bare(&text));
+            for range in ranges {
+                let wide: usize = text[range.clone()].trim_end().chars().map(columns).sum();
+                prop_assert!(wide <= width, "'{}' takes {}", &text[range], wide);
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Review as a person meets it: the real program in a real terminal, keys typed, the screen read.
+
+mod commands;
+mod pane;
+mod screen;

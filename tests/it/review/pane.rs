@@ -1,0 +1,121 @@
+//! A terminal that a test types into: tmux with a server of its own, whose socket lies in the test's folder.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use crate::cli::harness::Place;
+use crate::cli::process::pause;
+use crate::tools;
+
+/// Looks until a screen that does not come is a hang.
+const LOOKS: u32 = 12_000;
+
+/// A program in a terminal; it ends with its test.
+pub(crate) struct Pane<'p> {
+    place: &'p Place,
+    socket: String,
+}
+
+impl<'p> Pane<'p> {
+    /// Starts `annexa` with `args` in a terminal of this size.
+    pub(crate) fn start(place: &'p Place, (width, height): (u16, u16), args: &[&str]) -> Pane<'p> {
+        let socket = (0..)
+            .map(|n| format!("tmux-{n}"))
+            .find(|name| !place.path(name).exists());
+        let pane = Pane {
+            place,
+            socket: socket.expect("there is always a next number"),
+        };
+        // What the program leaves stays in sight.
+        place.write(
+            "tmux.conf",
+            "set -g remain-on-exit on\nset -g default-terminal screen\n",
+        );
+        let (width, height) = (width.to_string(), height.to_string());
+        let home = format!("HOME={}", place.path("home").display());
+        let program = assert_cmd::cargo::cargo_bin!("annexa")
+            .display()
+            .to_string();
+        let session = ["new-session", "-d", "-x", &width, "-y", &height];
+        let environment = ["env", "-i", "TERM=screen", "USER=eva", &home, &program];
+        pane.tmux(&[&session[..], &environment, args].concat());
+        pane
+    }
+
+    fn try_tmux(&self, args: &[&str]) -> Output {
+        let mut tmux = Command::new(tools::tmux());
+        tmux.current_dir(self.place.root()).env_remove("TMUX");
+        tmux.args(["-u", "-f", "tmux.conf", "-S", &self.socket])
+            .args(args);
+        tmux.output().unwrap()
+    }
+
+    fn tmux(&self, args: &[&str]) -> String {
+        let done = self.try_tmux(args);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "tmux {args:?}: {said}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// Presses keys by their names, as tmux has them.
+    pub(crate) fn press(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    /// Types a text.
+    pub(crate) fn types(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", text]);
+    }
+
+    /// Another size.
+    pub(crate) fn resize(&self, (width, height): (u16, u16)) {
+        let (width, height) = (width.to_string(), height.to_string());
+        self.tmux(&["resize-window", "-x", &width, "-y", &height]);
+    }
+
+    /// What stands on the screen.
+    pub(crate) fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    /// Waits until all of `parts` stand on the screen, and gives it.
+    pub(crate) fn wait_for(&self, parts: &[&str]) -> String {
+        let mut screen = String::new();
+        for _ in 0..LOOKS {
+            screen = self.screen();
+            if parts.iter().all(|part| screen.contains(part)) {
+                return screen;
+            }
+            pause(Duration::from_millis(10));
+        }
+        panic!("hangs: {parts:?} does not come on the screen:\n{screen}");
+    }
+
+    /// The program's process.
+    pub(crate) fn process(&self) -> String {
+        self.of_pane("#{pane_pid}")
+    }
+
+    fn of_pane(&self, what: &str) -> String {
+        self.tmux(&["display-message", "-p", what])
+            .trim()
+            .to_string()
+    }
+
+    /// Waits for the program's end; its exit code, empty if a signal ended it, and what it left on the screen.
+    pub(crate) fn end(self) -> (String, String) {
+        for _ in 0..LOOKS {
+            if self.of_pane("#{pane_dead}") == "1" {
+                return (self.of_pane("#{pane_dead_status}"), self.screen());
+            }
+            pause(Duration::from_millis(10));
+        }
+        panic!("hangs: the program does not end:\n{}", self.screen());
+    }
+}
+
+impl Drop for Pane<'_> {
+    fn drop(&mut self) {
+        self.try_tmux(&["kill-server"]);
+    }
+}
