@@ -11,9 +11,11 @@ use super::exit;
 use super::fleet::json;
 use super::run::default_answers_file;
 use crate::adapters::aws::bedrock::Wording;
+use crate::adapters::local::precedents;
 use crate::adapters::local::sqlite::SqliteAnswers;
-use crate::adapters::local::{precedents, rehearsal};
+use crate::adapters::models::is_offline;
 use crate::catalog::ModelFacts;
+use crate::coding::examples::ExamplesSetting;
 use crate::core::ids::RowNo;
 use crate::explain::assemble::{Given, answer_key, explain, stored};
 use crate::explain::render::render;
@@ -22,6 +24,7 @@ use crate::explain::{Chunk, RowName, Stored, find};
 use crate::outputs::Outputs;
 use crate::ports::Answers;
 use crate::ports::model::Request;
+use crate::precedents::CodedReports;
 use crate::terms::TermTable;
 
 /// Show how a row came to its codes: who answered, the request as it was sent, the stored answer, checks, repairs and cost.
@@ -47,6 +50,9 @@ pub struct ExplainArgs {
     /// Your own facts on models, where the job had some
     #[arg(long, value_name = "FILE")]
     pub models: Option<PathBuf>,
+    /// The job's own coded reports, where it had some
+    #[arg(long, value_name = "FILE")]
+    pub corpus: Option<PathBuf>,
     /// Show the whole system prompt, and the request's body as it was sent
     #[arg(long)]
     pub full: bool,
@@ -59,7 +65,7 @@ pub struct ExplainArgs {
 }
 
 impl Words for Wording {
-    fn prompt_version(&self) -> String {
+    fn prompt_version(&self) -> &str {
         Wording::prompt_version(self)
     }
 
@@ -85,7 +91,8 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     };
     let chunk = find(&outputs, &name)?;
     let terms = terms(args)?;
-    let wording = wording(args, &outputs, &terms)?;
+    let coded = coded(args, &outputs)?;
+    let wording = wording(args, &outputs, &terms, coded.as_ref())?;
     // Not there in a folder that somebody has copied in part: then the price is not known.
     let summary = outputs.summary().ok();
     let explanation = explain(Given {
@@ -93,6 +100,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         chunk: &chunk,
         terms: &terms,
         words: wording.as_ref().map(|wording| wording as &dyn Words),
+        coded: coded.as_ref(),
         price: summary
             .as_ref()
             .and_then(|summary| summary.price_used.as_ref()),
@@ -126,6 +134,7 @@ fn wording(
     args: &ExplainArgs,
     outputs: &Outputs,
     terms: &TermTable,
+    coded: Option<&CodedReports>,
 ) -> anyhow::Result<Option<Wording>> {
     let spec = &outputs.owner().spec;
     if is_offline(&spec.model_id) {
@@ -134,11 +143,29 @@ fn wording(
     let catalog = super::models::open(args.models.as_deref())??;
     let facts = catalog.find(&spec.model_id).facts;
     let facts = facts.unwrap_or_else(|| ModelFacts::cautious(&spec.model_id));
-    Ok(Some(Wording::new(&facts, terms, spec.problem_type)?))
+    Ok(Some(Wording::new(
+        &facts,
+        terms,
+        spec.problem_type,
+        ExamplesSetting::of(spec.precedents, coded).as_ref(),
+    )?))
 }
 
-fn is_offline(model_id: &str) -> bool {
-    matches!(model_id, precedents::MODEL_ID | rehearsal::MODEL_ID)
+/// The coded reports that the job showed as examples, if they are those that the program has, or that are named.
+fn coded(args: &ExplainArgs, outputs: &Outputs) -> anyhow::Result<Option<CodedReports>> {
+    let spec = &outputs.owner().spec;
+    let coded = match &args.corpus {
+        Some(path) => {
+            let shown = path.display();
+            let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+            CodedReports::from_bytes(&bytes).with_context(|| format!("--corpus {shown}"))?
+        }
+        None if spec.precedents > 0 => CodedReports::builtin()?,
+        None => return Ok(None),
+    };
+    // Others than the job's would make other examples, and pass for its own.
+    let is_the_jobs = spec.corpus_sha256.as_deref() == Some(coded.sha256());
+    Ok(Some(coded).filter(|_| is_the_jobs))
 }
 
 /// What is kept of the row's answer.

@@ -1,15 +1,18 @@
 //! Puts an explanation together from a folder of outputs and what its reader was given besides.
 
+use crate::coding::examples::EXAMPLE_BYTES;
 use crate::coding::key::KeyBase;
 use crate::core::answer::{AnswerKey, IncidentAnswer, PaidAnswer, Suggestion};
 use crate::core::identity::hex;
+use crate::core::opinion::SecondOpinion;
 use crate::core::outcome::Outcome;
 use crate::core::problem::Problem;
 use crate::outputs::{Outputs, StoredRow};
+use crate::precedents::CodedReports;
 use crate::report::summary::PriceUsed;
 use crate::terms::TermTable;
 
-use super::request::{self, Shown, Words, sent_text};
+use super::request::{self, Examples, Shown, Words, sent_text};
 use super::{Answered, Chunk, Explanation, Reason, SecondShown, Stored, batch, checks, cost, why};
 
 /// What an explanation is made from.
@@ -22,6 +25,8 @@ pub struct Given<'g> {
     pub terms: &'g TermTable,
     /// How the job's model is asked; none: it runs on the machine and nothing is sent.
     pub words: Option<&'g dyn Words>,
+    /// The coded reports that the job showed beside each report; none: it showed none, or they are not at hand.
+    pub coded: Option<&'g CodedReports>,
     /// The price that the job used; none: not known.
     pub price: Option<&'g PriceUsed>,
     /// What is kept of the answer.
@@ -77,6 +82,7 @@ pub fn explain(given: Given<'_>) -> Explanation {
         chunk,
         terms,
         words,
+        coded,
         price,
         stored,
         shown,
@@ -84,11 +90,33 @@ pub fn explain(given: Given<'_>) -> Explanation {
     let (row, spec) = (chunk.row(outputs), &outputs.owner().spec);
     let text = sent_text(&row, spec);
     let asked = request::asked(outputs, chunk);
-    let call = batch::of_row(&asked, chunk.at(), spec.batch_size, chunk.is_whole);
+    let call = batch::of_row(
+        &asked,
+        chunk.at(),
+        batch::How {
+            batch_size: spec.batch_size,
+            example_bytes: spec.precedents as usize * EXAMPLE_BYTES,
+            is_sampled: spec.second_opinion == Some(SecondOpinion::Sample),
+            is_whole: chunk.is_whole,
+        },
+    );
     let was_asked = !row.own("answered_by").is_empty();
     let rebuilt = words.filter(|_| was_asked).map(|words| {
-        let differs = differences(&row, outputs, terms, words);
-        request::rebuild(&asked, &call, spec.problem_type, words, &differs, shown)
+        let differs = differences(&row, outputs, terms, words, coded);
+        let examples = Examples {
+            count: spec.precedents,
+            coded,
+            terms,
+        };
+        request::rebuild(
+            &asked,
+            &call,
+            spec.problem_type,
+            words,
+            &examples,
+            &differs,
+            shown,
+        )
     });
     let answer = match &stored {
         Stored::Found {
@@ -188,6 +216,7 @@ fn differences(
     outputs: &Outputs,
     terms: &TermTable,
     words: &dyn Words,
+    coded: Option<&CodedReports>,
 ) -> Vec<String> {
     let spec = &outputs.owner().spec;
     let mut differs = Vec::new();
@@ -209,9 +238,10 @@ fn differences(
             terms.name()
         ));
     }
-    if spec.precedents > 0 {
+    if let (1.., None) = (spec.precedents, coded) {
         differs.push(format!(
-            "the job showed the {} nearest coded reports before each report: they are left out here",
+            "the job showed the {} nearest coded reports beside each report: name the artifact that they are from with --corpus; \
+             without, they are left out",
             spec.precedents
         ));
     }

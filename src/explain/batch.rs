@@ -20,6 +20,19 @@ pub struct Asked<'r> {
     pub request_id: &'r str,
 }
 
+/// How the job packs calls, and what is known of the chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct How {
+    /// Reports a call.
+    pub batch_size: u32,
+    /// What examples count for each report when calls are packed.
+    pub example_bytes: usize,
+    /// Each text is asked for a second time, and rows count both.
+    pub is_sampled: bool,
+    /// The chunk's rows are all there.
+    pub is_whole: bool,
+}
+
 /// The reports of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -30,7 +43,7 @@ pub struct Batch {
 }
 
 /// The call that answered the row at position `at`, or the first call for it if none did.
-pub fn of_row(chunk: &[Asked<'_>], at: usize, batch_size: u32, is_whole: bool) -> Batch {
+pub fn of_row(chunk: &[Asked<'_>], at: usize, how: How) -> Batch {
     // Rows with one text are asked for once, by the first of them.
     let mut asked: Vec<usize> = Vec::new();
     for (position, row) in chunk.iter().enumerate() {
@@ -57,8 +70,10 @@ pub fn of_row(chunk: &[Asked<'_>], at: usize, batch_size: u32, is_whole: bool) -
             "another row, or another job, paid for the answer: what else stood in its call is not known here",
         );
     }
-    let lengths = asked.iter().map(|position| chunk[*position].text.len());
-    let calls = pack(lengths, batch_size);
+    let lengths = asked
+        .iter()
+        .map(|position| chunk[*position].text.len() + how.example_bytes);
+    let calls = pack(lengths, how.batch_size);
     let planned = calls
         .into_iter()
         .map(|call| &asked[call])
@@ -68,12 +83,18 @@ pub fn of_row(chunk: &[Asked<'_>], at: usize, batch_size: u32, is_whole: bool) -
     let of_call = |position: &usize| chunk[*position].request_id == id;
     let doubt = if id.is_empty() {
         Some("no call answered the row: this is the first one that it stood in".to_string())
+    } else if how.is_sampled {
+        Some(
+            "the job asked for each text a second time, and rows count both calls: that the first was the only one for the first \
+             answer is not known. The second sample's request, in other company, is not built again"
+                .to_string(),
+        )
     } else if chunk[mine].attempts > 1 {
         Some(format!(
             "{} calls were made with it: the last one may have named the fault of an answer before, and held fewer reports",
             chunk[mine].attempts
         ))
-    } else if !is_whole {
+    } else if !how.is_whole {
         Some("the chunk's file is not there, so that it is not known which rows were asked for together".to_string())
     } else {
         let others = asked.iter().filter(|position| !planned.contains(position));
@@ -103,6 +124,13 @@ pub fn of_row(chunk: &[Asked<'_>], at: usize, batch_size: u32, is_whole: bool) -
 mod tests {
     use super::*;
 
+    const HOW: How = How {
+        batch_size: 2,
+        example_bytes: 0,
+        is_sampled: false,
+        is_whole: true,
+    };
+
     fn row(
         row: RowNo,
         text: &'static str,
@@ -128,12 +156,12 @@ mod tests {
             row(6, "c", 1, "r2"),
         ];
         for at in [0, 2, 4] {
-            let batch = of_row(&chunk, at, 2, true);
+            let batch = of_row(&chunk, at, HOW);
             assert_eq!((batch.rows, batch.doubt), (vec![0, 4], None));
         }
-        assert_eq!(of_row(&chunk, 5, 2, true).rows, [5]);
+        assert_eq!(of_row(&chunk, 5, HOW).rows, [5]);
         assert!(
-            of_row(&chunk, 3, 2, true)
+            of_row(&chunk, 3, HOW)
                 .doubt
                 .unwrap()
                 .contains("another row, or another job")
@@ -147,12 +175,12 @@ mod tests {
             row(2, "b", 2, "r2"),
             row(3, "c", 3, ""),
         ];
-        let first = of_row(&chunk, 0, 2, true);
+        let first = of_row(&chunk, 0, HOW);
         assert_eq!((first.rows, first.doubt), (vec![0, 1], None));
-        let second = of_row(&chunk, 1, 2, true);
+        let second = of_row(&chunk, 1, HOW);
         assert_eq!(second.rows, [1]);
         assert!(second.doubt.unwrap().starts_with("2 calls"));
-        let failed = of_row(&chunk, 2, 2, true);
+        let failed = of_row(&chunk, 2, HOW);
         assert!(failed.doubt.unwrap().starts_with("no call answered"));
     }
 
@@ -164,11 +192,41 @@ mod tests {
             row(3, "c", 1, "r2"),
         ];
         for at in 0..3 {
-            let batch = of_row(&chunk, at, 2, true);
+            let batch = of_row(&chunk, at, HOW);
             assert!(batch.doubt.unwrap().contains("not asked for in one go"));
             let expected: &[usize] = if at == 0 { &[0] } else { &[1, 2] };
             assert_eq!(batch.rows, expected);
         }
-        assert!(of_row(&chunk[..1], 0, 2, false).doubt.is_some());
+        assert!(
+            of_row(
+                &chunk[..1],
+                0,
+                How {
+                    is_whole: false,
+                    ..HOW
+                }
+            )
+            .doubt
+            .is_some()
+        );
+    }
+
+    #[test]
+    fn examples_count_when_calls_are_packed_and_second_samples_leave_a_doubt() {
+        let chunk = [row(1, "a", 1, "r1"), row(2, "b", 1, "r2")];
+        let long = How {
+            example_bytes: crate::coding::batch::MAX_CALL_BYTES,
+            ..HOW
+        };
+        assert_eq!(of_row(&chunk, 0, long).doubt, None);
+        assert!(of_row(&chunk, 0, HOW).doubt.is_some());
+        let chunk = [row(1, "a", 2, "r1"), row(2, "b", 2, "r1")];
+        let sampled = How {
+            is_sampled: true,
+            ..HOW
+        };
+        let batch = of_row(&chunk, 1, sampled);
+        assert_eq!(batch.rows, [0, 1]);
+        assert!(batch.doubt.unwrap().contains("a second time"));
     }
 }

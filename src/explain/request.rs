@@ -3,24 +3,47 @@
 use serde_json::Value;
 
 use super::{Request, batch};
+use crate::coding::examples::choose;
 use crate::coding::text::prepare;
 use crate::coding::tokens::TokenBook;
 use crate::core::identity::sha256_hex;
 use crate::core::problem::ProblemType;
 use crate::core::spec::JobSpec;
 use crate::outputs::{Outputs, StoredRow};
-use crate::ports::model::{self, Incident};
+use crate::ports::model::{self, Example, Incident};
+use crate::precedents::CodedReports;
+use crate::terms::TermTable;
 
 use super::Chunk;
 
 /// How requests are worded by this program.
 pub trait Words {
     /// Version of the wording.
-    fn prompt_version(&self) -> String;
+    fn prompt_version(&self) -> &str;
     /// SHA-256 of what is equal in all calls.
     fn prefix_sha256(&self) -> &str;
     /// The bytes that are sent for a request.
     fn body(&self, request: &model::Request) -> String;
+}
+
+/// The coded reports that are shown beside each report.
+#[derive(Debug, Clone, Copy)]
+pub struct Examples<'e> {
+    /// How many; 0: none.
+    pub count: u32,
+    /// What they are chosen from; none: it is not at hand.
+    pub coded: Option<&'e CodedReports>,
+    /// Codes that may be shown.
+    pub terms: &'e TermTable,
+}
+
+impl Examples<'_> {
+    fn of(&self, asked: ProblemType, text: &str) -> Vec<Example> {
+        match self.coded.filter(|_| self.count > 0) {
+            Some(coded) => choose(coded.precedents(), self.terms, asked, text, self.count),
+            None => Vec::new(),
+        }
+    }
 }
 
 /// The text of a row as it is sent; empty: nobody was asked for it.
@@ -66,6 +89,7 @@ pub(super) fn rebuild(
     batch: &batch::Batch,
     problem_type: ProblemType,
     words: &dyn Words,
+    examples: &Examples<'_>,
     differs: &[String],
     shown: Shown,
 ) -> Request {
@@ -74,6 +98,10 @@ pub(super) fn rebuild(
             text: match hides_text {
                 false => rows[*at].text.to_string(),
                 true => format!("[{} bytes of text, not shown]", rows[*at].text.len()),
+            },
+            examples: match hides_text {
+                false => examples.of(problem_type, rows[*at].text),
+                true => Vec::new(),
             },
             fault: None,
         });
@@ -84,6 +112,7 @@ pub(super) fn rebuild(
             problem_type,
             incidents,
             max_tokens: first.max_tokens,
+            is_second_sample: false,
         })
     };
     let (sent, visible) = (build(false), build(shown.hides_text));
@@ -102,6 +131,9 @@ pub(super) fn rebuild(
         body["messages"][0]["content"][0]["text"] = "[the message above]".into();
     }
     let mut notes: Vec<String> = differs.to_vec();
+    if shown.hides_text && examples.count > 0 {
+        notes.push("the examples are report texts, and are not shown".to_string());
+    }
     notes.extend(batch.doubt.clone());
     let max_tokens = body["inferenceConfig"]["maxTokens"].clone();
     notes.push(format!(

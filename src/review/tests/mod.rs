@@ -6,6 +6,7 @@ mod keys;
 
 use std::collections::BTreeMap;
 
+use crate::coding::evidence::marks;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;

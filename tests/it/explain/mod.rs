@@ -16,6 +16,10 @@ const ROWS: usize = 5;
 
 /// A run of `input` against a simulator that is set up so, with all that was sent.
 fn run(settings: Settings, input: String) -> (Rehearsal, Vec<String>) {
+    run_with(settings, input, &[])
+}
+
+fn run_with(settings: Settings, input: String, flags: &[&str]) -> (Rehearsal, Vec<String>) {
     let rehearsal = Rehearsal::new(settings);
     rehearsal.place.write("in.csv", input);
     let mut variables = rehearsal.variables();
@@ -32,7 +36,9 @@ fn run(settings: Settings, input: String) -> (Rehearsal, Vec<String>) {
         "--batch-size",
         "2",
     ];
-    let ran = rehearsal.place.annexa_with(&variables, &args);
+    let ran = rehearsal
+        .place
+        .annexa_with(&variables, &[&args, flags].concat());
     assert!([0, 3].contains(&ran.code), "{}{}", ran.err, ran.out);
     let bodies = wire.bodies();
     (rehearsal, bodies)
@@ -62,6 +68,48 @@ fn said(place: &Place, args: &[&str]) -> String {
 #[test]
 fn the_request_that_is_built_again_is_byte_for_byte_the_one_that_was_sent() {
     let (rehearsal, bodies) = run(Settings::default(), sample(ROWS));
+    assert_rebuilt(&rehearsal, bodies);
+}
+
+#[test]
+fn so_is_one_with_examples() {
+    let flags = ["--precedents", "3", "--second-opinion", "precedents"];
+    let (rehearsal, bodies) = run_with(Settings::default(), sample(ROWS), &flags);
+    assert!(
+        bodies
+            .iter()
+            .all(|body| body.matches("<example ").count() >= 3)
+    );
+    assert_rebuilt(&rehearsal, bodies);
+    let second = explained(&rehearsal.place, 1, &[])["answered"]["second_opinion"].take();
+    assert_eq!(
+        second[0]["agreement"], "same",
+        "the simulator answers from the coded reports: {second}"
+    );
+    let hidden = said(&rehearsal.place, &["1", "--no-text", "--full"]);
+    assert!(!hidden.contains("<report>"), "{hidden}");
+}
+
+#[test]
+fn a_job_with_second_samples_does_not_pass_for_exact() {
+    let flags = ["--second-opinion", "sample"];
+    let (rehearsal, bodies) = run_with(Settings::default(), sample(ROWS), &flags);
+    assert_eq!(bodies.len(), 6);
+    let request = explained(&rehearsal.place, 1, &["--full"])["request"].take();
+    assert_eq!(request["is_exact"], false);
+    assert!(
+        request["notes"][0]
+            .as_str()
+            .unwrap()
+            .contains("a second time"),
+        "{request}"
+    );
+    // It is the first answer's all the same.
+    assert!(bodies.iter().any(|body| request["exact_body"] == *body));
+}
+
+/// Every row's request is one that was sent, and all that were sent are built again.
+fn assert_rebuilt(rehearsal: &Rehearsal, bodies: Vec<String>) {
     let place = &rehearsal.place;
     let mut rebuilt = BTreeSet::new();
     for row in 1..=ROWS {

@@ -2,6 +2,7 @@
 
 use super::request::{Manner, Prefix};
 use crate::catalog::ModelFacts;
+use crate::coding::examples::ExamplesSetting;
 use crate::core::problem::ProblemType;
 use crate::ports::error::PortResult;
 use crate::ports::model::Request;
@@ -11,12 +12,12 @@ use crate::terms::TermTable;
 #[derive(Debug)]
 pub struct Wording {
     prefix: Prefix,
-    manner: Manner,
+    prompt_version: String,
     max_output_tokens: u32,
 }
 
 impl Wording {
-    /// As [`BedrockModel`](super::BedrockModel) words them.
+    /// As [`BedrockModel`](super::BedrockModel) words them; `examples`: how coded reports are shown in them.
     ///
     /// # Errors
     /// `terms` has no code that may be chosen for `problem_type`.
@@ -24,18 +25,19 @@ impl Wording {
         facts: &ModelFacts,
         terms: &TermTable,
         problem_type: ProblemType,
+        examples: Option<&ExamplesSetting>,
     ) -> PortResult<Wording> {
         let manner = Manner::of(facts);
         Ok(Wording {
-            prefix: Prefix::new(terms, problem_type, manner)?,
-            manner,
+            prefix: Prefix::new(terms, problem_type, manner, examples.is_some())?,
+            prompt_version: manner.prompt_version(examples),
             max_output_tokens: facts.max_output_tokens,
         })
     }
 
     /// Version of all wording, as rows have it where no stand-in was asked.
-    pub fn prompt_version(&self) -> String {
-        self.manner.prompt_version()
+    pub fn prompt_version(&self) -> &str {
+        &self.prompt_version
     }
 
     /// SHA-256 of what is equal in all calls.
