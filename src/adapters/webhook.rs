@@ -112,6 +112,12 @@ impl Notifier for Webhook {
         }
         match request.body(body).send().await {
             Ok(answer) => self.judge(answer.status(), answer.headers()),
+            Err(error) if is_untrusted(&error) => Err(PortError::permanent_job(format!(
+                "webhook {}: its certificate is not trusted here: if it is of your own authority, or a proxy opens TLS, name \
+                 the authority's file in SSL_CERT_FILE ({})",
+                self.url,
+                causes(&error)
+            ))),
             Err(error) => {
                 let why = match (error.is_timeout(), error.is_connect()) {
                     (true, _) => "no answer in time".to_string(),
@@ -122,6 +128,10 @@ impl Notifier for Webhook {
             }
         }
     }
+}
+
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    error.is_connect() && causes(error).to_lowercase().contains("certificate")
 }
 
 /// Why a request failed: its causes, since the error itself may name the URL.

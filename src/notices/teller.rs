@@ -193,7 +193,7 @@ impl Teller {
         let fate = rules::settle(&taken, &heard, clock.now_ms(), clock.random());
         let next = match fate {
             Fate::Through => None,
-            Fate::Again(again) => Some(again),
+            Fate::Again(again) => Some(*again),
             Fate::GivenUp(targets) => {
                 give_up(&taken, &targets);
                 None

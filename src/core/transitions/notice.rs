@@ -32,7 +32,7 @@ pub enum Fate {
     /// Nobody is left to be told.
     Through,
     /// It is tried again.
-    Again(DueNotice),
+    Again(Box<DueNotice>),
     /// These have not been told within the time, and will not be.
     GivenUp(BTreeSet<Target>),
 }
@@ -69,14 +69,14 @@ pub fn settle(taken: &DueNotice, heard: &[(Target, Heard)], now_ms: u64, random:
     }
     // Never back to a time that it had: there it would not be told apart. The last try is at the end of the time.
     let next_ms = now_ms.saturating_add(pause_ms).min(over_ms);
-    Fate::Again(DueNotice {
+    Fate::Again(Box::new(DueNotice {
         not_before_ms: match next_ms == taken.not_before_ms {
             true => next_ms + 1,
             false => next_ms,
         },
         targets: left,
         ..taken.clone()
-    })
+    }))
 }
 
 /// Half of the pause after so many tries, and a random part of the other half.

@@ -1,12 +1,16 @@
 //! When a line is written, and what stands in it.
 
 use super::*;
+use crate::adapters::embedded::EmbeddedLedger;
 use crate::adapters::memory::chaos::Chaos;
 use crate::adapters::memory::clock::SimClock;
+use crate::adapters::memory::ledger::MemoryStore;
 use crate::adapters::memory::queue::{MemoryQueue, QueueSetup};
 use crate::aggregator::Standing;
+use crate::core::chunk::ChunkLimits;
 use crate::core::money::{NanoUsd, Usage};
 use crate::inbox::CountsNow;
+use crate::notices::Teller;
 
 #[derive(Clone, Default)]
 struct Out(Arc<Mutex<Vec<u8>>>);
@@ -152,12 +156,22 @@ async fn every_metric_of_the_table_is_one_that_its_service_can_write_and_no_othe
     };
     let standing = Arc::new(Standing::default());
     let shown = standing.clone();
+    let clock: Arc<dyn Clock> = Arc::new(SimClock::new(1));
+    let limits = ChunkLimits::default();
+    let ledger = EmbeddedLedger::new(MemoryStore::default(), clock.clone(), limits);
+    let teller = Teller::new(clock, Arc::new(ledger), Vec::new());
     // Set up as the services are.
     let flushers = [
         service("splitter").with_counts(Box::new(|| CountsNow::default().metrics())),
         service("worker").with_lanes(Box::new(Vec::new)),
         service("aggregator")
-            .with_counts(Box::new(move || standing.counts()))
+            .with_counts(Box::new(move || {
+                standing
+                    .counts()
+                    .into_iter()
+                    .chain(teller.counts())
+                    .collect()
+            }))
             .with_gauges(Box::new(move || shown.gauges(Duration::ZERO))),
     ];
     let shared: BTreeSet<&str> = COUNTS.iter().map(|(_, name, _)| *name).collect();

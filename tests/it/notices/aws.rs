@@ -217,7 +217,7 @@ async fn what_sns_refuses_says_what_to_do() {
         "{error}"
     );
     let error = refused(
-        400,
+        429,
         "<ErrorResponse><Error><Code>Throttled</Code><Message>slow</Message></Error></ErrorResponse>",
     )
     .await;

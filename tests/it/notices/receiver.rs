@@ -1,5 +1,6 @@
 //! A receiver of webhooks on this machine, which answers as it is told and keeps what it got.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -33,11 +34,15 @@ pub struct Receiver {
 impl Receiver {
     /// One that gives these answers, one after the other, and then 204; an empty answer is none at all, for so long as
     /// anybody waits.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it answers as long as the test's process lives"
+    )]
     pub fn new(answers: &[&'static str]) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let got: Arc<Mutex<Vec<Got>>> = Arc::default();
-        let (kept, mut answers) = (got.clone(), answers.to_vec().into_iter());
+        let (kept, mut answers) = (got.clone(), VecDeque::from(answers.to_vec()));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
@@ -45,7 +50,9 @@ impl Receiver {
                     continue;
                 };
                 kept.lock().unwrap().push(request);
-                let answer = answers.next().unwrap_or("HTTP/1.1 204 No Content\r\n\r\n");
+                let answer = answers
+                    .pop_front()
+                    .unwrap_or("HTTP/1.1 204 No Content\r\n\r\n");
                 if answer.is_empty() {
                     // Until the other side hangs up.
                     let _ = stream.read(&mut [0]);

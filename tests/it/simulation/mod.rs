@@ -8,6 +8,7 @@ mod dozing;
 mod inputs;
 mod lanes;
 mod process;
+mod receiver;
 mod supervisor;
 mod watch;
 mod world;
@@ -126,6 +127,7 @@ fn i1_to_i9_hold_whatever_happens() {
         "paid_answer_reused",
         "chunk_given_up",
         "retried",
+        "told_again",
         "retry_completed",
         "retry_with_errors",
     ] {

@@ -159,9 +159,23 @@ async fn live(world: &World, weather: &Weather, seed: u64) -> Result<(), Broken>
                     Some(ended) = running.next(), if !running.is_empty() => running.push(Numbered(start(ended))),
                 }
             }
+            let (inner, receiver) = (&world.ledger.inner, &world.receiver);
+            receiver.check(&job, inner).await?;
             check_end(world, seed, before.as_ref()).await?;
             if job.generation >= weather.retries || job.state() == "COMPLETED" {
-                return Ok(());
+                // It is calm now: what waits is told, however often it failed before.
+                while !inner.notices(1).await.unwrap().is_empty() {
+                    if clock.monotonic() - begun > TROUBLE + PATIENCE {
+                        let what = "a notice is never told".to_string();
+                        return Err(Broken { id: "I6", what });
+                    }
+                    tokio::select! {
+                        biased;
+                        Some(ended) = running.next(), if !running.is_empty() => running.push(Numbered(start(ended))),
+                        () = clock.sleep(LEASE) => {}
+                    }
+                }
+                return receiver.check(&job, inner).await;
             }
             before = Some(Before::of(world).await);
             world.chaos.set_rates(weather.rates);

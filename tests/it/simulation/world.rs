@@ -26,7 +26,7 @@ use annexa::ports::blobs::Put;
 use annexa::ports::error::PortResult;
 use annexa::ports::model::{Answer, ModelInfo, Request, ServiceFacts};
 use annexa::ports::retry::Backoff;
-use annexa::ports::{Blobs, Clock, Ledger, Model, Queue, signals};
+use annexa::ports::{Blobs, Clock, Ledger, Model, Notifier, Queue, signals};
 use annexa::splitter::{Splitter, SplitterPorts};
 use annexa::terms::TermTable;
 use annexa::worker::{AskSetup, SharedLanes, Worker, WorkerPorts, WorkerSetup};
@@ -36,6 +36,7 @@ use futures_util::FutureExt;
 use super::dozing::DozingBlobs;
 use super::inputs::{self, DEADLY, Input};
 use super::process::{Process, Role, StandStill};
+use super::receiver::Receiver;
 use super::watch::{Seen, WatchLedger, WatchQueue};
 
 pub const LEASE: Duration = Duration::from_secs(30);
@@ -55,6 +56,8 @@ pub struct World {
     pub job_id: JobId,
     pub spec: JobSpec,
     pub terms: Arc<TermTable>,
+    /// Who is told of the job's ends.
+    pub receiver: Receiver,
     /// Numbers of processes that a deadly row has killed and that the supervisor has yet to bury.
     pub killed: Arc<Mutex<Vec<usize>>>,
     /// The model is behind a service, whose lane and prompt cache the workers share.
@@ -189,6 +192,7 @@ impl World {
                 job_id.clone(),
             )),
             paid: PaidLog::default(),
+            receiver: Receiver::new(chaos.clone()),
             killed: Arc::default(),
             has_service: seed % 2 == 1,
             clock,
@@ -356,13 +360,20 @@ impl World {
                     sweep_every: Duration::from_secs(20),
                     silent: LEASE * 2,
                 };
-                let aggregator = Arc::new(Aggregator::new(ports, setup));
+                let receiver: Arc<dyn Notifier> = Arc::new(self.receiver.clone());
+                let aggregator = Aggregator::new(ports, setup).with_notifiers(vec![receiver]);
+                let aggregator = Arc::new(aggregator);
                 let done: Arc<dyn Queue> = self.done.clone();
                 let consumer = consumer("aggregator", &done, aggregator.clone(), 2);
                 let shutdown = handle.subscribe();
                 async move {
-                    let (_, ()) =
-                        tokio::join!(consumer.run(&shutdown), aggregator.sweep_until_drained());
+                    let beside = async {
+                        tokio::join!(
+                            aggregator.sweep_until_drained(),
+                            aggregator.tell_until_drained()
+                        )
+                    };
+                    tokio::join!(consumer.run(&shutdown), beside);
                 }
                 .boxed()
             }

@@ -42,6 +42,9 @@ impl DynamoLedger {
 
     /// See [`crate::ports::Ledger::notices`].
     pub(super) async fn kept_notices(&self, max: usize) -> PortResult<Vec<DueNotice>> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
         let range = Range {
             max,
             ..Range::all(NOTICES)
