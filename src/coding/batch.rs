@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Bytes of texts in one call at most. A report that is longer goes alone. Keeps prompts far from where long ones cost a
+/// Bytes of texts and examples in one call at most. A report that is longer goes alone. Keeps prompts far from where long ones cost a
 /// multiple, and one call's failure cheap.
 pub const MAX_CALL_BYTES: usize = 48 * 1024;
 

@@ -4,8 +4,9 @@ use super::examples::MAX_EXAMPLES;
 use crate::core::answer::{IncidentAnswer, Suggestion};
 use crate::core::opinion::{Agreement, SecondOpinion};
 use crate::core::outcome::AnsweredBy;
-use crate::core::problem::ProblemType;
+use crate::core::problem::{Problem, ProblemType};
 use crate::ports::model::ModelInfo;
+use crate::precedents::CodedReports;
 use crate::results::SecondCode;
 use crate::terms::TermTable;
 
@@ -58,13 +59,15 @@ pub fn compare(
 
 /// What a user asks for besides a model's answers.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked {
+pub struct Asked<'a> {
     /// Who is asked besides the model.
     pub second_opinion: Option<SecondOpinion>,
     /// Examples a report.
     pub examples: u32,
-    /// Coded reports of the user's own are named.
-    pub has_own_corpus: bool,
+    /// Coded reports of the user's own, if any are named.
+    pub own_corpus: Option<&'a CodedReports>,
+    /// What is asked.
+    pub problem_type: ProblemType,
 }
 
 /// What these things are called where the user said them.
@@ -90,7 +93,7 @@ impl Names {
     };
 }
 
-impl Asked {
+impl Asked<'_> {
     /// All that cannot be asked of a model like `info`, each with what to do.
     pub fn problems(&self, info: &ModelInfo, names: &Names) -> Vec<String> {
         let mut problems = Vec::new();
@@ -121,10 +124,21 @@ impl Asked {
         let is_used = self.examples > 0
             || self.second_opinion == Some(SecondOpinion::Precedents)
             || info.answers_repeat;
-        if self.has_own_corpus && !is_used {
+        let Some(own) = self.own_corpus else {
+            return problems;
+        };
+        let corpus = names.corpus;
+        if !is_used {
             problems.push(format!(
-                "{}: nothing uses the coded reports; ask for {second} precedents or for {examples}, or leave it out",
-                names.corpus
+                "{corpus}: nothing uses the coded reports; ask for {second} precedents or for {examples}, or leave it out"
+            ));
+        }
+        let lacks = |problem: &&Problem| own.precedents().codes(**problem).next().is_none();
+        let lacking = self.problem_type.problems().iter().find(lacks);
+        if let (Some(problem), true) = (lacking, info.answers_repeat) {
+            problems.push(format!(
+                "{corpus}: the coded reports have no {} code, so {model} could answer no row; ask for the other problem alone",
+                problem.name()
             ));
         }
         problems
@@ -136,7 +150,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::problem::Problem;
 
     fn list(codes: &[&str]) -> Vec<Suggestion> {
         let entry = |code: &&str| Suggestion {

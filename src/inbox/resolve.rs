@@ -287,7 +287,8 @@ impl Resolver {
         let asked = Asked {
             second_opinion: spec.second_opinion,
             examples: spec.precedents,
-            has_own_corpus: spec.corpus_bucket.is_some(),
+            own_corpus: coded.filter(|_| spec.corpus_bucket.is_some()),
+            problem_type: spec.problem_type,
         };
         let problems = asked.problems(info, &Names::FIELDS);
         if !problems.is_empty() {

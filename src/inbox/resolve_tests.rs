@@ -3,6 +3,7 @@ use crate::adapters::memory::blobs::MemoryBlobs;
 use crate::adapters::memory::chaos::Chaos;
 use crate::adapters::memory::clock::SimClock;
 use crate::adapters::memory::model::{MemoryModel, OneModel, PaidLog};
+use crate::core::opinion::SecondOpinion;
 use crate::core::problem::ProblemType;
 use crate::core::spec::BlobRef;
 
@@ -173,4 +174,71 @@ async fn caps_and_rates_make_no_other_job() {
     said.again = Some("1".into());
     let other = resolver.resolve(&said, None).await.unwrap();
     assert_ne!(one.job_id, other.job_id);
+}
+
+/// A resolver of us-east-1 with an artifact of coded reports in its inbox.
+async fn with_coded(bytes: &[u8]) -> Resolver {
+    let resolver = resolver("us-east-1").await;
+    let blob = BlobRef::new("in", "coded.bin");
+    resolver.blobs.put(&blob, bytes, true).await.unwrap();
+    resolver
+}
+
+#[tokio::test(start_paused = true)]
+async fn coded_reports_are_pinned_by_version_and_digest_and_make_another_job() {
+    let bytes = crate::precedents::Precedents::builtin_bytes();
+    let resolver = with_coded(bytes).await;
+    let plain = resolver.resolve(&request(), None).await.unwrap();
+    assert_eq!(plain.spec.corpus_sha256, None);
+    let mut said = request();
+    said.second_opinion = Some(SecondOpinion::Precedents);
+    let builtin = resolver.resolve(&said, None).await.unwrap();
+    let digest = crate::core::identity::sha256_hex(bytes);
+    assert_eq!(builtin.spec.corpus_sha256.as_ref(), Some(&digest));
+    assert_eq!(builtin.spec.corpus_version, None);
+    said.corpus_bucket = Some("in".into());
+    said.corpus_key = Some("coded.bin".into());
+    said.precedents = Some(5);
+    let own = resolver.resolve(&said, None).await.unwrap();
+    let head = resolver
+        .blobs
+        .head(&own.spec.corpus().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(own.spec.corpus_version, head.map(|head| head.etag));
+    assert_eq!(
+        (own.spec.corpus_sha256, own.spec.precedents),
+        (Some(digest), 5)
+    );
+    let ids = [plain.job_id, builtin.job_id, own.job_id];
+    assert!(ids[0] != ids[1] && ids[1] != ids[2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn coded_reports_that_cannot_be_used_or_that_nothing_uses_are_refused() {
+    let resolver = with_coded(b"id,mdr_text\n1,PATIENT JANE DOE\n").await;
+    let mut said = request();
+    said.corpus_bucket = Some("in".into());
+    said.corpus_key = Some("coded.bin".into());
+    said.precedents = Some(5);
+    let problems = refused(resolver.resolve(&said, None).await).join("\n");
+    assert!(
+        problems.contains("the coded reports in/coded.bin"),
+        "{problems}"
+    );
+    assert!(
+        problems.contains("does not begin with the mark") && !problems.contains("JANE"),
+        "{problems}"
+    );
+    said.corpus_key = Some("gone.bin".into());
+    let problems = refused(resolver.resolve(&said, None).await).join("\n");
+    assert!(problems.contains("in/gone.bin is not there"), "{problems}");
+    let resolver = with_coded(crate::precedents::Precedents::builtin_bytes()).await;
+    said.corpus_key = Some("coded.bin".into());
+    said.precedents = None;
+    let problems = refused(resolver.resolve(&said, None).await).join("\n");
+    assert!(
+        problems.contains("corpus_bucket and corpus_key: nothing uses"),
+        "{problems}"
+    );
 }

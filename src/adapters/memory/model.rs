@@ -1,4 +1,4 @@
-//! A model in memory: its answer is a function of the text, so results can be foretold; it keeps a log of what it was
+//! A model in memory: its answer is a function of the text, and its second sample another one, so results can be foretold; it keeps a log of what it was
 //! paid for, and misbehaves on demand.
 
 use std::collections::BTreeMap;
@@ -66,6 +66,11 @@ impl MemoryModel {
         }
     }
 
+    /// What a second sample of `text` is asked and paid as: a text of its own.
+    pub fn sampled(text: &str) -> String {
+        format!("{text} (once more)")
+    }
+
     /// The code that `text` gets for `problem`.
     pub fn code_for(terms: &TermTable, problem: Problem, text: &str) -> String {
         let digest = Sha256::digest(format!("{}:{text}", problem.name()));
@@ -80,12 +85,16 @@ impl MemoryModel {
     fn tool_input(&self, problem_type: ProblemType, request: &Request) -> Value {
         let rates = self.chaos.rates();
         let incident = |(index, incident): (usize, &crate::ports::model::Incident)| {
+            let asked = match request.is_second_sample {
+                true => MemoryModel::sampled(&incident.text),
+                false => incident.text.clone(),
+            };
             let text = &incident.text;
             let mut answer =
                 json!({"index": index, "sufficient_information": !text.contains(INSUFFICIENT)});
             for problem in problem_type.problems() {
                 let evidence: String = text.chars().take(20).collect();
-                let mut code = MemoryModel::code_for(&self.terms, *problem, text);
+                let mut code = MemoryModel::code_for(&self.terms, *problem, &asked);
                 if self.chaos.happens("invented_code", rates.bad_answer) {
                     code = "A999999".to_string();
                 }
@@ -126,7 +135,11 @@ impl Model for MemoryModel {
         {
             let mut paid = self.paid.lock().expect("no panic while held");
             for incident in &request.incidents {
-                *paid.entry(incident.text.clone()).or_default() += 1;
+                let text = match request.is_second_sample {
+                    true => MemoryModel::sampled(&incident.text),
+                    false => incident.text.clone(),
+                };
+                *paid.entry(text).or_default() += 1;
             }
         }
         let call = {

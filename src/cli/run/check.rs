@@ -58,7 +58,8 @@ pub async fn check(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Checked, Ve
         let asked = Asked {
             second_opinion: args.second_opinion,
             examples: args.precedents,
-            has_own_corpus: args.corpus.is_some(),
+            own_corpus: coded.as_ref().filter(|_| args.corpus.is_some()),
+            problem_type: args.problem,
         };
         problems.extend(asked.problems(info, &Names::FLAGS));
         if args.max_cost_usd.is_some() && info.is_paid && info.price.is_none() {

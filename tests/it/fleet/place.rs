@@ -194,6 +194,11 @@ impl FleetPlace {
         program
     }
 
+    /// What services are told under a variable.
+    pub fn env(&self, name: &str) -> &str {
+        &self.env[name]
+    }
+
     pub(super) fn bucket(&self, which: &str) -> &str {
         &self.env[which]
     }

@@ -88,12 +88,15 @@ fn codes_that_are_not_in_the_terms_are_all_named_by_row_or_dropped() {
         "{}",
         built.out
     );
-    let (code, version, rationale) = first_codes(&place, "A PUMP THAT STOPPED", &[]);
+    let (code, version, rationale) =
+        first_codes(&place, "A PUMP THAT STOPPED", &["--problem", "product"]);
     assert_eq!(code, "A0401");
     let bytes = std::fs::read(place.path("own.bin")).unwrap();
     let digest = crate::cli::harness::sha256(&bytes);
     assert_eq!(version, format!("precedents-{}", &digest[..8]));
     assert!(rationale.contains("nearest coded reports"), "{rationale}");
+    let both = place.annexa(&["run", "in.csv", "--corpus", "own.bin", "--out", "both"]);
+    both.refused(64, &["--corpus: the coded reports have no patient code"]);
 }
 
 #[test]

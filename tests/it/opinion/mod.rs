@@ -2,6 +2,7 @@
 
 mod corpus;
 mod examples;
+mod fleet;
 mod precedents;
 mod sample;
 

@@ -130,6 +130,7 @@ fn i1_to_i9_hold_whatever_happens() {
         "told_again",
         "retry_completed",
         "retry_with_errors",
+        "second_sample_disagrees",
     ] {
         assert!(
             seen.contains_key(kind),

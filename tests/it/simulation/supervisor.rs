@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use annexa::adapters::memory::chaos::Rates;
+use annexa::adapters::memory::model::MemoryModel;
 use annexa::control::retry::{Retried, retry_job};
 use annexa::core::ids::ChunkNo;
 use annexa::core::invariants::{self, Broken};
 use annexa::core::job::{JobRecord, PauseReason, Stop};
 use annexa::core::messages::ChunkMessage;
+use annexa::core::problem::Problem;
 use annexa::core::spec::BlobRef;
 use annexa::ports::{Blobs, Clock, Ledger};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -512,6 +514,52 @@ async fn read(world: &World, name: &str) -> Option<Vec<u8>> {
     world.blobs.get_range(&blob, 0, u64::MAX, None).await.ok()
 }
 
+/// The second sample of a row that has an answer: what the model says when it is asked once more, how it agrees, and the
+/// reason for review where it does not.
+fn check_second<'r>(world: &World, get: &dyn Fn(&str) -> &'r str, seed: u64) -> Result<(), Broken> {
+    let broken = |what: String| {
+        let row = get("row");
+        Err(Broken {
+            id: "I1",
+            what: format!("row {row}: {what}"),
+        })
+    };
+    let is_coded = get("outcome") == "coded";
+    let is_marked = |reason: &str| get("review").split(';').any(|own| own == reason);
+    let mut is_different = false;
+    for problem in Problem::ALL {
+        let of = |field: &str| get(&format!("{}_{field}", problem.column_prefix()));
+        if !is_coded || is_marked("no_second_opinion") {
+            if !(of("second_code").is_empty() && of("agreement").is_empty()) {
+                return broken("a second code that nobody said".to_string());
+            }
+            continue;
+        }
+        let text = MemoryModel::sampled(get("mdr_text").trim());
+        let due = MemoryModel::code_for(&world.terms, problem, &text);
+        if of("second_code") != due {
+            return broken(format!("{} where {due} was due", of("second_code")));
+        }
+        is_different |= of("agreement") == "different";
+    }
+    if is_coded && is_marked("no_second_opinion") {
+        // Only a model that breaks its contract again and again fails to give one.
+        if !seed.is_multiple_of(3) {
+            return broken("no second opinion although nothing stood against it".to_string());
+        }
+        world.chaos.saw("second_sample_failed");
+    }
+    if is_different != is_marked("second_sample_disagrees") {
+        return broken(format!(
+            "different: {is_different}, and review says otherwise"
+        ));
+    }
+    if is_different {
+        world.chaos.saw("second_sample_disagrees");
+    }
+    Ok(())
+}
+
 fn check_rows(world: &World, results: &[u8], seed: u64) -> Result<(), Broken> {
     let mut reader = csv::Reader::from_reader(results);
     let headers = reader.headers().unwrap().clone();
@@ -545,6 +593,9 @@ fn check_rows(world: &World, results: &[u8], seed: u64) -> Result<(), Broken> {
         // Only what kills workers, or a model that breaks its contract again and again, may fail a row.
         let may_fail = is_blamed || expected.is_deadly || seed.is_multiple_of(3);
         if got == due || (got[0] == "failed" && may_fail && !error.is_empty()) {
+            if world.spec.second_opinion.is_some() {
+                check_second(world, &|name| &row[at(name)], seed)?;
+            }
             continue;
         }
         let what = format!(

@@ -19,6 +19,7 @@ use annexa::core::chunk::ChunkLimits;
 use annexa::core::identity;
 use annexa::core::ids::JobId;
 use annexa::core::messages::{SplitMessage, encode};
+use annexa::core::opinion::SecondOpinion;
 use annexa::core::problem::ProblemType;
 use annexa::core::spec::{BlobRef, JobSpec};
 use annexa::jobs::window::Window;
@@ -151,7 +152,8 @@ impl World {
             review_below: None,
             again: None,
             fresh: false,
-            second_opinion: None,
+            // Every fourth job asks once more.
+            second_opinion: (seed % 4 == 1).then_some(SecondOpinion::Sample),
             precedents: 0,
             corpus_bucket: None,
             corpus_key: None,

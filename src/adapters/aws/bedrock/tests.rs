@@ -8,11 +8,12 @@ use super::request::Manner;
 use super::stub::{Reply, Stub, converse};
 use super::*;
 use crate::catalog::{ModelFacts, Thinking};
+use crate::coding::examples::ExamplesSetting;
 use crate::core::money::Usage;
 use crate::core::problem::ProblemType;
 use crate::ports::Model;
 use crate::ports::error::ErrorClass;
-use crate::ports::model::{Answer, Incident, Request, StopReason};
+use crate::ports::model::{Answer, Example, Incident, Request, StopReason};
 use crate::terms::TermTable;
 
 const MODEL: &str = "us.anthropic.claude-test-1-v1:0";
@@ -126,6 +127,81 @@ async fn all_calls_of_a_job_have_the_same_tools_and_system_to_the_byte() {
     assert!(bodies.iter().all(|body| *body == bodies[0]));
     let schema = crate::coding::schema::tool_schema(ProblemType::Product).to_string();
     assert!(bodies[0].contains(&schema));
+}
+
+#[tokio::test]
+async fn a_second_sample_differs_by_its_temperature_alone_and_only_where_the_model_takes_one() {
+    for (refuses, first, second) in [
+        (vec![], Some(0.0), Some(1.0)),
+        (vec!["temperature"], None, None),
+    ] {
+        let facts = ModelFacts {
+            refuses: refuses.into_iter().map(str::to_string).collect(),
+            ..facts()
+        };
+        let stub = Stub::start(vec![converse("end_turn", json!([]))]).await;
+        let model = model(&stub, &facts, &BedrockSetup::default());
+        let again = Request {
+            is_second_sample: true,
+            ..request(&["a"])
+        };
+        model.answer(&request(&["a"])).await.unwrap();
+        model.answer(&again).await.unwrap();
+        let mut bodies: Vec<Value> = stub.seen().iter().map(|seen| seen.json()).collect();
+        let mut temperature = |at: usize| {
+            let config = bodies[at]["inferenceConfig"].as_object_mut().unwrap();
+            config
+                .remove("temperature")
+                .and_then(|value| value.as_f64())
+        };
+        assert_eq!((temperature(0), temperature(1)), (first, second));
+        assert_eq!(bodies[0], bodies[1]);
+    }
+}
+
+#[tokio::test]
+async fn examples_go_into_the_message_and_one_rule_into_the_prompt_which_stays_the_same_in_all_calls()
+ {
+    let stub = Stub::start(vec![converse("end_turn", json!([]))]).await;
+    let plain = model(&stub, &facts(), &BedrockSetup::default());
+    let setting = ExamplesSetting {
+        count: 2,
+        corpus: "ab12cd34".to_string(),
+    };
+    let terms = TermTable::builtin();
+    let model = model(&stub, &facts(), &BedrockSetup::default());
+    let model = model.with_examples(Some(&setting), &terms).unwrap();
+    assert_eq!(
+        model.info().prompt_version,
+        "1+examples-2-ab12cd34+forced+temperature-0+stand-in-127.0.0.1"
+    );
+    let facts_of = |model: &BedrockModel| model.info().service.clone().unwrap();
+    assert_ne!(
+        facts_of(&model).prefix_sha256,
+        facts_of(&plain).prefix_sha256
+    );
+    let mut asked = request(&["a", "b"]);
+    for text in ["one", "other"] {
+        asked.incidents[1].examples = vec![Example {
+            text: text.to_string(),
+            product: vec!["A0401".to_string()],
+            patient: Vec::new(),
+        }];
+        model.answer(&asked).await.unwrap();
+    }
+    let bodies: Vec<Value> = stub.seen().iter().map(|seen| seen.json()).collect();
+    for part in ["system", "toolConfig"] {
+        assert_eq!(bodies[0][part].to_string(), bodies[1][part].to_string());
+    }
+    let system = bodies[0]["system"][0]["text"].as_str().unwrap();
+    assert!(system.contains("\n14. An <example> element"));
+    let message = bodies[0]["messages"][0]["content"][0]["text"]
+        .as_str()
+        .unwrap();
+    let expected = "<incident index=\"0\">a</incident>\n\
+        <example index=\"1\"><report>one</report><product>A0401</product></example>\n\
+        <incident index=\"1\">b</incident>\n";
+    assert!(message.starts_with(expected), "{message}");
 }
 
 #[tokio::test]
