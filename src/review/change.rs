@@ -147,11 +147,13 @@ impl Search {
             self.chosen = None;
             return;
         }
-        let found = terms.search(words, usize::MAX);
-        let most = found.first().map_or(0, |hit| hit.words_found);
+        let found = terms.search(words, usize::MAX).into_iter();
+        let mut found = found
+            .filter(|hit| may_answer(hit.term, self.problem))
+            .peekable();
+        let most = found.peek().map_or(0, |hit| hit.words_found);
         // A term that has fewer of the words than another is not what is meant by all of them.
-        let found = found.iter().take_while(|hit| hit.words_found == most);
-        let found = found.filter(|hit| may_answer(hit.term, self.problem));
+        let found = found.take_while(|hit| hit.words_found == most);
         self.hits = found
             .take(MAX_HITS)
             .map(|hit| hit.term.code().to_string())
