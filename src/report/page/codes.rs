@@ -3,8 +3,7 @@
 use maud::{Markup, html};
 
 use super::parts::{
-    at, bar, behind, chart, figure, head, head_bar, head_number, number, percent, searchable,
-    share, table,
+    at, behind, chart, figure, head, head_number, number, percent, searchable, share, table,
 };
 use super::rollup::{self, Level};
 use super::{Page, Section};
@@ -62,7 +61,6 @@ fn one_level(page: Page<'_>, problem: Problem, level: &Level, coded: u64) -> Mar
         .iter()
         .map(|(_, rows)| rows)
         .sum();
-    let most = shown.first().map_or(0, |(_, rows)| *rows);
     let mut sum = 0;
     let rows = html! {
         @for (code, rows) in shown {
@@ -73,24 +71,23 @@ fn one_level(page: Page<'_>, problem: Problem, level: &Level, coded: u64) -> Mar
                 (number(*rows))
                 td class="n" { (percent(*rows, coded)) }
                 td class="n" { (percent(so_far, coded)) }
-                (bar(*rows, most))
             }
         }
         @if others > 0 {
             tr class="sum" {
                 td {} td { (level.codes.len() - shown.len()) " more codes" } (number(others))
-                td class="n" { (percent(others, coded)) } td class="n" { (percent(level.rows(), coded)) } td class="bar" {}
+                td class="n" { (percent(others, coded)) } td class="n" { (percent(level.rows(), coded)) }
             }
         }
         @if level.above > 0 {
             tr class="sum" {
                 td {} td { "coded above this level" } (number(level.above))
-                td class="n" { (percent(level.above, coded)) } td class="n" {} td class="bar" {}
+                td class="n" { (percent(level.above, coded)) } td class="n" {}
             }
         }
     };
     let heads = html! {
-        (head("Code")) (head("Term and definition")) (head_number("Rows")) (head_number("Share")) (head_number("Sum")) (head_bar())
+        (head("Code")) (head("Term and definition")) (head_number("Rows")) (head_number("Share")) (head_number("Sum"))
     };
     let name = format!("{} problems, level {}", problem.name(), level.depth);
     html! {

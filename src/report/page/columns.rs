@@ -12,9 +12,9 @@ use crate::report::findings::values::ValueCount;
 use crate::report::findings::{Column, Findings};
 
 /// Values of a column that are shown; all others are put together.
-const VALUES: usize = 20;
-/// Codes of each problem that stand beside a value.
-const CODES: usize = 3;
+const VALUES: usize = 15;
+/// Codes of each problem that stand beside a value, the first one with its term.
+const CODES: usize = 4;
 
 pub(super) fn section(page: Page<'_>) -> Option<Section> {
     let findings = page.findings?;
@@ -113,8 +113,10 @@ fn most_frequent(
     html! {
         td class="wide" {
             @for (n, (code, rows)) in own.take(CODES).enumerate() {
-                @if n > 0 { br; }
-                code { (code) } " " (page.term(code)) " (" (grouped(rows)) ")"
+                @match n {
+                    0 => { code { (code) } " " (page.term(code)) " (" (grouped(rows)) ")" }
+                    _ => { @if n == 1 { br; } @else { ", " } code title=(page.term(code)) { (code) } " (" (grouped(rows)) ")" }
+                }
             }
         }
     }

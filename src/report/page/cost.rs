@@ -110,6 +110,8 @@ fn bars(page: Page<'_>) -> Markup {
     let most = all.spans.iter().map(|span| span.rows).max().unwrap_or(0);
     let base = TOP + HEIGHT;
     let y = |rows: u64| TOP + HEIGHT * (1.0 - share(rows, most));
+    // A short job leaves room for what the end is called.
+    let right = if slots < 6 { "start" } else { "end" };
     let content = html! {
         line class="axis" x1=(at(LEFT)) x2=(at(LEFT + WIDTH)) y1=(at(base)) y2=(at(base)) {}
         line class="axis" x1=(at(LEFT)) x2=(at(LEFT + WIDTH)) y1=(at(TOP)) y2=(at(TOP)) {}
@@ -124,7 +126,7 @@ fn bars(page: Page<'_>) -> Markup {
             @if span.throttles > 0 { circle class="dot" cx=(at(x + step / 2.0)) cy=(at(TOP)) r="3" {} }
         }
         text class="faint" x=(at(LEFT)) y=(at(base + 14.0)) { "0" }
-        text class="faint" x=(at(LEFT + step * slots as f64)) y=(at(base + 14.0)) text-anchor="middle" { (span_text(all.span_ms * slots as u64)) }
+        text class="faint" x=(at(LEFT + step * slots as f64)) y=(at(base + 14.0)) text-anchor=(right) { (span_text(all.span_ms * slots as u64)) }
     };
     let throttled = all.spans.iter().any(|span| span.throttles > 0);
     let title = match throttled {

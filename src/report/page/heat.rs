@@ -80,7 +80,7 @@ pub(super) fn section(page: Page<'_>) -> Option<Section> {
     };
     let body = html! {
         p {
-            "Coded rows by both primary codes, the " (SIDE) " most frequent of each side. The darker a field, the more rows; the number says how many."
+            "Coded rows by both primary codes, the " (SIDE) " most frequent of each side. The stronger a field, the more rows; the number says how many."
         }
         div class="beside" {
             (map(&grid, page))
@@ -102,8 +102,8 @@ pub(super) fn section(page: Page<'_>) -> Option<Section> {
 }
 
 fn map(grid: &Grid<'_>, page: Page<'_>) -> Markup {
-    const LEFT: f64 = 52.0;
-    const TOP: f64 = 50.0;
+    const LEFT: f64 = 66.0;
+    const TOP: f64 = 58.0;
     const CELL: f64 = 31.0;
     let most = grid.most();
     let place = |from: f64, n: usize| from + CELL * n as f64;
@@ -133,7 +133,7 @@ fn map(grid: &Grid<'_>, page: Page<'_>) -> Markup {
         .find(|(row, column)| grid.counts[*row][*column] == most)
         .unwrap_or_default();
     let says = format!("Most rows: {}", tell(grid, page, row, column));
-    let size = |codes: usize| (codes as f64 + 1.0) * CELL + 6.0;
+    let size = |codes: usize| (codes as f64 + 1.0) * CELL + 20.0;
     chart(
         "heat",
         "Rows by device problem and patient problem",

@@ -1,10 +1,13 @@
 //! Codes over time, by the column of the input that holds the most dates.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::parts::{at, behind, chart, grouped, head, head_number, number, share, table};
 use super::{Page, Section};
 use crate::core::problem::Problem;
+use crate::report::findings::Findings;
 use crate::report::findings::periods::{Dates, Period, Series};
 
 /// Codes of each problem that have a chart.
@@ -24,10 +27,7 @@ pub(super) fn section(page: Page<'_>) -> Option<Section> {
         });
     };
     let series = dates.series();
-    let codes = |problem: Problem| -> Vec<&str> {
-        let counts = &page.summary.code_distribution[problem.name()];
-        counts.iter().take(CODES).map(|c| c.code.as_str()).collect()
-    };
+    let codes = |problem: Problem| most_frequent(page, findings, problem, &series);
     let all: Vec<&str> = page.problems().flat_map(codes).collect();
     let heads = html! {
         (head(series.unit())) (head_number("Rows"))
@@ -46,29 +46,47 @@ pub(super) fn section(page: Page<'_>) -> Option<Section> {
         .filter(|own| *own != column)
         .collect();
     let body = html! {
-        p { (said(column, dates, &series)) }
-        @if findings.unfit_rows > 0 {
-            p { (grouped(findings.unfit_rows)) " rows whose records do not fit the header are left out." }
-        }
-        @if !others.is_empty() {
-            p { "Other columns with dates: " @for (n, name) in others.iter().enumerate() { @if n > 0 { ", " } bdi { (name) } } "." }
-        }
-        (bars("All rows", None, &series, |period| period.rows))
-        @for problem in page.problems() {
-            h3 { "Most frequent " (problem.name()) " problems" }
-            div class="small-multiples" {
-                @for code in codes(problem) {
-                    (bars(code, Some(page.term(code)), &series, |period| of_code(page, period, code)))
+            p { (said(column, dates, &series)) }
+            @if findings.unfit_rows > 0 {
+                p { (grouped(findings.unfit_rows)) " rows whose records do not fit the header are left out." }
+            }
+            @if !others.is_empty() {
+                p { "Other columns with dates: " @for (n, name) in others.iter().enumerate() { @if n > 0 { ", " } bdi { (name) } } "." }
+            }
+    div class="small-multiples" { (bars("All rows", None, &series, |period| period.rows)) }
+            @for problem in page.problems() {
+                h3 { "Most frequent " (problem.name()) " problems" }
+                div class="small-multiples" {
+                    @for code in codes(problem) {
+                        (bars(code, Some(page.term(code)), &series, |period| of_code(page, period, code)))
+                    }
                 }
             }
-        }
-        (behind("The charts as a table", table(&format!("Rows by {}", series.unit()), heads, rows)))
-    };
+            (behind("The charts as a table", table(&format!("Rows by {}", series.unit()), heads, rows)))
+        };
     Some(Section {
         id: "time",
         title,
         body,
     })
+}
+
+/// The codes that have a chart: the most frequent ones of rows with a date.
+fn most_frequent<'p>(
+    page: Page<'p>,
+    findings: &'p Findings,
+    problem: Problem,
+    series: &Series,
+) -> Vec<&'p str> {
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for (code, rows) in series.periods.values().flat_map(|period| &period.codes) {
+        *sums.entry(findings.codes.name(*code)).or_default() += rows;
+    }
+    let mut sums: Vec<(&str, u64)> = sums.into_iter().collect();
+    sums.retain(|(code, _)| page.problem_of(code) == problem);
+    // Stable: equals stay in the order of codes.
+    sums.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+    sums.into_iter().take(CODES).map(|(code, _)| code).collect()
 }
 
 /// By what, how it was read, and what is not in the charts.

