@@ -3,6 +3,7 @@
 //! Files are compared with the manifest, rows with their chunks, with the input, with the terms and with each other, and the
 //! summary with the rows. Memory is that of a few rows, however many there are. Nothing of a report is in what is said (I10).
 
+mod beside;
 mod files;
 mod forms;
 mod input;

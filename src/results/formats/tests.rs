@@ -60,13 +60,17 @@ fn written(format: Format, rows: &[ByteRecord], take_each: bool) -> Vec<u8> {
 
 #[test]
 fn i6_the_same_rows_give_the_same_bytes_whenever_they_are_taken() {
-    // Over several row groups of Parquet.
+    // Two row groups of Parquet.
     let long = "x".repeat(1 << 20);
-    let rows: Vec<ByteRecord> = (1..=70).map(|n| row(n, &format!("{n} {long}"))).collect();
+    let rows: Vec<ByteRecord> = (1..=34).map(|n| row(n, &format!("{n} {long}"))).collect();
     for format in Format::ALL {
-        let one = written(format, &rows, true);
+        let rows = match format {
+            Format::Parquet => &rows[..],
+            Format::Jsonl | Format::Spreadsheet => &rows[..3],
+        };
+        let one = written(format, rows, true);
         assert!(!one.is_empty());
-        assert!(one == written(format, &rows, false), "{}", format.name());
+        assert!(one == written(format, rows, false), "{}", format.name());
     }
 }
 

@@ -75,7 +75,7 @@ fn edit_rows(place: &Place, name: &str, change: impl FnOnce(&mut Results)) {
 
 /// Sets a cell of results.csv and of the chunk file that the row is in (row and chunk from 1 and 0).
 fn set_cell(place: &Place, row: usize, chunk: usize, column: &str, to: &str) {
-    let mut set = |results: &mut Results| {
+    let set = |results: &mut Results| {
         let at = results
             .header
             .iter()
@@ -90,6 +90,6 @@ fn set_cell(place: &Place, row: usize, chunk: usize, column: &str, to: &str) {
         let record = results.rows.iter_mut().find(|record| record[own] == number);
         record.unwrap()[at] = to.to_string();
     };
-    edit_rows(place, "results.csv", &mut set);
-    edit_rows(place, &format!("chunks/{chunk:08}.csv"), &mut set);
+    edit_rows(place, "results.csv", set);
+    edit_rows(place, &format!("chunks/{chunk:08}.csv"), set);
 }

@@ -1,7 +1,10 @@
 //! Folders as jobs leave them.
 
+use annexa::adapters::sim_bedrock::Settings;
+
 use super::{failed, fix_manifest, verdicts};
-use crate::cli::harness::{Place, TEXT, sample};
+use crate::cli::harness::{Place, TEXT, nano, sample, sample_with};
+use crate::cli::process::Rehearsal;
 
 #[test]
 fn an_untouched_folder_passes_every_check() {
@@ -184,4 +187,120 @@ fn ten_problems_of_a_kind_are_told_and_the_rest_counted() {
     assert_eq!(outcomes["problem_count"], 30);
     let ran = place.annexa(&["verify", "in-annexa"]);
     assert!(ran.out.contains("and 20 more"), "{}", ran.out);
+}
+
+#[test]
+fn answers_that_were_paid_once_and_used_again_add_up() {
+    let place = Place::new();
+    // Every text three times.
+    place.write(
+        "in.csv",
+        sample_with(24, |number, fields| {
+            fields[1] = format!("{TEXT} {}", number % 8)
+        }),
+    );
+    let model = Rehearsal {
+        latency_ms: 0,
+        log: "log",
+    };
+    let ran = model.run(
+        &place,
+        &["in.csv", "--chunk-rows", "5", "--format", "parquet"],
+    );
+    assert_eq!(ran.code, 0, "{}{}", ran.err, ran.out);
+    let summary = place.json("in-annexa/summary.json");
+    assert!(
+        summary["paid_answers_reused"].as_u64().unwrap() > 0,
+        "{summary}"
+    );
+    let (code, checks) = verdicts(&place, &["in-annexa"]);
+    assert_eq!(code, 0, "{checks:#?}");
+    super::edit_json(&place, "summary.json", |summary| {
+        summary["paid_answers_reused"] = 0.into()
+    });
+    fix_manifest(&place);
+    let (_, checks) = verdicts(&place, &["in-annexa"]);
+    assert_eq!(failed(&checks), ["counts"]);
+}
+
+#[test]
+fn what_a_paid_job_cost_adds_up_to_the_nano_dollar() {
+    let rehearsal = crate::bedrock::place::Rehearsal::new(Settings::default());
+    let place = &rehearsal.place;
+    place.write("in.csv", sample(40));
+    let ran = rehearsal.run(&["--chunk-rows", "9"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.err, ran.out);
+    let cost = rehearsal.summary()["total_estimated_cost"].clone();
+    assert_ne!(cost, "0.000000000");
+    let (code, checks) = verdicts(place, &["in-annexa"]);
+    assert_eq!(code, 0, "{checks:#?}");
+    let said = checks["cost"]["said"].as_str().unwrap();
+    assert!(said.starts_with(cost.as_str().unwrap()), "{said}");
+    // One nano-dollar from one row to nobody.
+    let results = place.results("in-annexa");
+    let row = (1..=9)
+        .find(|row| nano(results.get(*row, "cost_usd")) > 0)
+        .unwrap();
+    let less = nano(results.get(row, "cost_usd")) - 1;
+    let less = format!("{}.{:09}", less / 1_000_000_000, less % 1_000_000_000);
+    super::set_cell(place, row, 0, "cost_usd", &less);
+    fix_manifest(place);
+    let (_, checks) = verdicts(place, &["in-annexa"]);
+    assert_eq!(failed(&checks), ["cost"]);
+}
+
+#[test]
+fn of_a_stopped_job_what_holds_of_its_partial_files_is_checked() {
+    let place = Place::new();
+    place.write("in.csv", sample(60));
+    let model = Rehearsal {
+        latency_ms: 100,
+        log: "log",
+    };
+    let args = [
+        "in.csv",
+        "--chunk-rows",
+        "2",
+        "--batch-size",
+        "1",
+        "--max-workers",
+        "2",
+        "--format",
+        "parquet,jsonl,spreadsheet",
+    ];
+    let mut running = model.start(&place, &args);
+    running.wait_until("a committed chunk", || model.asked(&place).len() > 15);
+    std::fs::rename(place.path("in.csv"), place.path("gone.csv")).unwrap();
+    let ran = running.end();
+    assert_eq!(ran.code, 1, "{}{}", ran.err, ran.out);
+    for form in ["parquet", "jsonl", "spreadsheet.csv"] {
+        assert!(
+            place
+                .path("in-annexa")
+                .join(format!("results.partial.{form}"))
+                .exists()
+        );
+        assert!(
+            !place
+                .path("in-annexa")
+                .join(format!("results.{form}"))
+                .exists()
+        );
+    }
+    std::fs::rename(place.path("gone.csv"), place.path("in.csv")).unwrap();
+    let args = ["in-annexa", "--input", "in.csv"];
+    let (code, checks) = verdicts(&place, &args);
+    assert_eq!(code, 0, "{checks:#?}");
+    for check in ["row_order", "chunk_rows", "codes", "forms", "outputs"] {
+        assert_eq!(checks[check]["verdict"], "ok", "{checks:#?}");
+    }
+    let ran = place.annexa(&["verify", "in-annexa"]);
+    assert!(ran.out.contains("of a job that was stopped"), "{}", ran.out);
+    super::edit_rows(&place, "results.partial.csv", |results| {
+        results.rows.swap(0, 1)
+    });
+    fix_manifest(&place);
+    let (code, checks) = verdicts(&place, &args);
+    assert_eq!(code, 1);
+    assert!(failed(&checks).contains(&"row_order"), "{checks:#?}");
 }
