@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub enum CorpusCommand {
     /// Learn from coded reports and write the offline model's artifact
-    Build(BuildArgs),
+    Build(Box<BuildArgs>),
     /// Measure the offline model on reports it has not seen, split by text
     CrossValidate(ValidateArgs),
 }

@@ -99,13 +99,14 @@ impl Search {
                 self.chosen = last.map(|_| self.chosen.unwrap_or(0).saturating_sub(5))
             }
             KeyCode::Tab | KeyCode::Enter => return self.take(key.code == KeyCode::Enter),
-            KeyCode::Backspace if self.input.text().is_empty() => {
-                if self.taken.pop().is_none() {
+            KeyCode::Backspace if self.input.text().is_empty() => match self.taken.pop() {
+                Some(_) => {}
+                None => {
                     return Searched::Say(
                         "no code was taken yet: type words, or choose with the arrows",
                     );
                 }
-            }
+            },
             _ if self.input.key(key) => self.look(terms),
             _ => {}
         }

@@ -18,6 +18,7 @@ mod own_terms;
 mod pipes;
 mod privacy;
 mod readme;
+mod results_walk;
 mod rules;
 mod signals;
 mod two_runs;

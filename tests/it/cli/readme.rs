@@ -7,12 +7,12 @@ use super::harness::Place;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-fn file(name: &str) -> String {
+pub(super) fn file(name: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// The commands in the shell blocks of a page, in order.
-fn commands(page: &str) -> Vec<String> {
+pub(super) fn commands(page: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut is_shell = false;
     for line in page.lines() {

@@ -77,7 +77,7 @@ fn two_rows_are_accepted_one_is_changed_by_search_and_the_next_start_goes_on_at_
     assert_eq!(kept.column("decision"), ["accepted", "accepted", "changed"]);
     assert_eq!(kept.column("reviewer"), ["eva"; 3]);
     for (at, row) in rows[..3].iter().enumerate() {
-        let (line, own) = (at + 1, |column| results.get(*row, column));
+        let (line, own) = (at + 1, |column: &str| results.get(*row, column));
         assert_eq!(kept.get(line, "id"), own("id"));
         for problem in ["product_problem", "patient_problem"] {
             let suggested = own(&format!("{problem}_code"));
