@@ -34,6 +34,7 @@ PAGES = (
     "docs/SECURITY.md",
     "docs/SCALING.md",
     "docs/COSTS.md",
+    "docs/NOTICES.md",
 )
 # Commands that the AWS CLI has beside its models, with the flags that we use (AWS CLI 2 command reference).
 HIGH_LEVEL = {

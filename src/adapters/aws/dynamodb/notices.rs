@@ -50,7 +50,15 @@ impl DynamoLedger {
             ..Range::all(NOTICES)
         };
         let items = self.table.query(&range).await?;
-        items.iter().map(read).collect()
+        let known = items.iter().filter_map(|item| match read(item) {
+            Ok(due) => Some(due),
+            // One that another version wrote keeps no other from being told.
+            Err(error) => {
+                tracing::error!(%error, "a notice cannot be read, and stays for the version that can");
+                None
+            }
+        });
+        Ok(known.collect())
     }
 
     /// See [`crate::ports::Ledger::move_notice`].
