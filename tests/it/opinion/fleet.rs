@@ -114,7 +114,15 @@ fn i8_a_fleet_whose_worker_dies_among_second_samples_pays_again_only_what_was_in
         latency: Latency::fixed(40),
         ..Settings::default()
     };
-    let fleet = FleetPlace::new(settings, 6);
+    let mut fleet = FleetPlace::new(settings, 4);
+    for (name, value) in [
+        ("ANNEXA_LEASE_S", 4),
+        ("ANNEXA_SWEEP_S", 2),
+        // Long polls take half of it.
+        ("ANNEXA_DRAIN_S", 8),
+    ] {
+        fleet.set(name, value);
+    }
     let [splitter, worker, aggregator] = ROLES;
     let mut services: Vec<Running> = [splitter, aggregator].map(|role| fleet.start(role)).into();
     let victim = fleet.start(worker);
