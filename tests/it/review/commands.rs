@@ -70,7 +70,8 @@ fn a_primary_code_with_codes_below_it_is_marked_as_a_heading_of_the_jobs_own_ter
     );
     let input = format!("id,mdr_text\n1,{TEXT}\n");
     for (terms, is_heading) in [("flat.csv", false), ("deep.csv", true)] {
-        let (_, results) = place.coded(&input, &["--terms", terms, "--again"]);
+        let (_, results) = place.coded(&input, &["--terms", terms]);
+        std::fs::remove_dir_all(place.path("in-annexa")).unwrap();
         assert_eq!(results.get(1, "outcome"), "coded");
         let has = results
             .get(1, "review")

@@ -106,7 +106,9 @@ impl<'p> Pane<'p> {
     pub(crate) fn end(self) -> (String, String) {
         for _ in 0..LOOKS {
             if self.of_pane("#{pane_dead}") == "1" {
-                return (self.of_pane("#{pane_dead_status}"), self.screen());
+                // tmux has moved it up by the line that says so.
+                let left = self.tmux(&["capture-pane", "-p", "-S", "-"]);
+                return (self.of_pane("#{pane_dead_status}"), left);
             }
             pause(Duration::from_millis(10));
         }
