@@ -1,4 +1,4 @@
-//! Rows over time: what was committed when, in at most [`MAX_SPANS`] spans of equal length, however long the job took.
+//! Rows over time: what was committed when, in at most 60 spans of equal length, however long the job took.
 //!
 //! The times are those at which the ledger says that chunks became final. They do not change afterwards, so that whoever
 //! finishes a job writes the same.
@@ -48,7 +48,7 @@ pub struct Span {
     pub throttles: u64,
 }
 
-/// Gathers chunks. Memory is that of [`MAX_SPANS`] spans.
+/// Gathers chunks. Memory is that of the spans.
 #[derive(Debug, Clone, Default)]
 pub struct ThroughputReader {
     step: usize,

@@ -4,6 +4,7 @@ use super::*;
 use crate::core::identity::tests::spec;
 use crate::core::ids::JobId;
 use crate::core::job::JobRecord;
+use crate::core::opinion::Agreement;
 use crate::core::outcome::Outcome;
 use crate::report::stats::StatsReader;
 use crate::results::ResultColumns;
@@ -76,6 +77,34 @@ fn a_page_without_texts_says_so_and_quotes_nothing() {
     assert!(without.contains("data-text=\"no\"") && !without.contains("<q>"));
     assert!(without.contains("This page holds no report text"));
     assert!(!without.contains("The first one says"));
+}
+
+#[test]
+fn a_second_opinion_has_its_section_with_what_differs_most() {
+    let job = JobRecord::new(JobId("j".to_string()), spec(), 0);
+    let input = ["id".to_string(), "mdr_text".to_string()];
+    let columns = ResultColumns::of_job(&input, &job.spec);
+    let stats = StatsReader::new(&columns, &job.spec, false).finish();
+    let summary = Summary::new(&job, &stats, None, &TermTable::builtin());
+    let mut findings = stats.findings.clone().unwrap();
+    let (one, other) = (findings.codes.id("A01"), findings.codes.id("A0405"));
+    let product = findings.problems.get_mut(&Problem::Product).unwrap();
+    product.confidence[10] = 5;
+    product.agreement = Some(BTreeMap::from([
+        (Agreement::Same, 3),
+        (Agreement::Different, 1),
+    ]));
+    product.differing.count(one.unwrap(), other.unwrap());
+    let page = render(&summary, Some(&findings), &TermTable::builtin());
+    let section = page.split("<section id=\"second-opinion\"").nth(1).unwrap();
+    let section = section.split("</section>").next().unwrap();
+    for said in ["60.0 %", "20.0 %", "no second code", "Degraded"] {
+        assert!(section.contains(said), "{said} in {section}");
+    }
+    assert!(
+        !section.contains("Agreement on patient"),
+        "nobody was asked"
+    );
 }
 
 #[test]

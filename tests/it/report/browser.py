@@ -186,8 +186,13 @@ def same_without_script(browser, address):
 
 
 def prints(browser, address):
-    with Opened(browser, address, "paper") as page:
+    # As wide as A4 between its margins.
+    with Opened(browser, address, "paper", 710) as page:
         page.emulate_media(media="print")
+        wide = page.locator(".scroll").evaluate_all(
+            "all => all.filter(s => s.scrollWidth > s.clientWidth + 2).map(s => s.getAttribute('aria-label'))"
+        )
+        expect(not wide, f"paper: tables run out of it: {wide}")
         expect(not page.locator("nav").is_visible(), "paper: the list of sections is on it")
         hidden = [d for d in page.locator("details > div, details > p").all() if d.bounding_box()["height"] < 5]
         expect(not hidden, f"paper: {len(hidden)} parts are folded")
