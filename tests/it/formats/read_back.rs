@@ -1,7 +1,9 @@
 //! Every row and every column, read back by readers that are not ours.
 
+use annexa::adapters::sim_bedrock::Settings;
+
 use super::assert_same_rows;
-use crate::cli::harness::{Place, TEXT};
+use crate::cli::harness::{Place, TEXT, sample};
 
 const ALL: [&str; 3] = ["parquet", "jsonl", "spreadsheet"];
 
@@ -60,6 +62,27 @@ fn nasty_cells_are_the_same_in_every_form() {
     assert_eq!(results.len(), 8);
     assert!(results.get(5, "mdr_text").len() > 1_000_000);
     assert_same_rows(&place, "in-annexa", 7, &ALL);
+}
+
+#[test]
+fn second_opinions_and_costs_are_the_same_in_every_form_and_verified() {
+    let rehearsal = crate::bedrock::place::Rehearsal::new(Settings::default());
+    let place = &rehearsal.place;
+    place.write("in.csv", sample(25));
+    let flags = [
+        "--second-opinion",
+        "precedents",
+        "--format",
+        "parquet,jsonl,spreadsheet",
+    ];
+    let ran = rehearsal.run(&flags);
+    assert_eq!(ran.code, 0, "{}{}", ran.err, ran.out);
+    let results = place.results("in-annexa");
+    let agreement = results.column("product_problem_agreement");
+    assert!(agreement.iter().any(|how| !how.is_empty()), "{agreement:?}");
+    assert_same_rows(place, "in-annexa", 7, &ALL);
+    let ran = place.annexa(&["verify", "in-annexa"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.err, ran.out);
 }
 
 #[test]
