@@ -1,25 +1,22 @@
 //! What is to be said of a job now: state, rows, cost, chunks that were given up; and how fast it goes.
 
-use serde::Serialize;
-
+mod given_up;
 pub mod pace;
 pub mod words;
 pub mod work;
 
-use super::{ControlPorts, ControlResult};
-use crate::core::chunk::{ChunkRecord, ChunkStatus};
-use crate::core::ids::{ChunkNo, Generation, RowNo};
+pub use given_up::{Quarantined, quarantined};
+
+use serde::Serialize;
+
+use crate::core::ids::Generation;
 use crate::core::job::{End, JobRecord, PauseReason, Phase, Stop};
 use crate::core::money::{NanoUsd, Usage};
 use crate::core::outcome::Outcome;
 use crate::core::spec::JobSpec;
 use crate::core::tally::Tally;
 use crate::inbox::UNKNOWN;
-use crate::ports::retry::{Backoff, retry};
 use crate::report::summary::{Summary, rfc3339};
-
-/// Chunk records read at once.
-const PAGE_CHUNKS: u32 = 500;
 
 /// A job as people ask for it. The JSON form is stable: fields are added, never changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -271,49 +268,6 @@ fn why_paused(reason: &PauseReason) -> String {
         }
         PauseReason::LaneParked { detail } => format!("its model takes nothing for now: {detail}"),
     }
-}
-
-/// A chunk that was given up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Quarantined {
-    /// Its number.
-    pub chunk: ChunkNo,
-    /// Number of its first row.
-    pub first_row: RowNo,
-    /// How many rows it holds.
-    pub rows: u32,
-    /// Why.
-    pub reason: String,
-}
-
-/// Up to `max` chunks of the job that were given up, in order. Reads the index only as far as it must.
-pub async fn quarantined(
-    ports: &ControlPorts,
-    job: &JobRecord,
-    max: usize,
-) -> ControlResult<Vec<Quarantined>> {
-    let wanted = max.min(job.counters.quarantined as usize);
-    let (mut found, mut from) = (Vec::new(), 0);
-    while found.len() < wanted {
-        let page: Vec<ChunkRecord> = retry(&*ports.clock, Backoff::STORAGE, || {
-            ports.ledger.chunks(&job.job_id, from, PAGE_CHUNKS)
-        })
-        .await?;
-        let Some(last) = page.last() else { break };
-        from = last.range.chunk + 1;
-        for chunk in page {
-            if let ChunkStatus::Quarantined { reason } = chunk.status {
-                found.push(Quarantined {
-                    chunk: chunk.range.chunk,
-                    first_row: chunk.range.first_row,
-                    rows: chunk.range.rows,
-                    reason,
-                });
-            }
-        }
-    }
-    found.truncate(wanted);
-    Ok(found)
 }
 
 #[cfg(test)]

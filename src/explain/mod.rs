@@ -10,6 +10,7 @@ pub mod cost;
 pub mod render;
 pub mod request;
 mod rows;
+mod said;
 mod why;
 
 pub use rows::{Chunk, RowName, find};
