@@ -93,7 +93,7 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
 /// One pass over the rows, which have to be those that the summary counts.
 fn look_through(outputs: &Outputs, summary: &Summary, no_text: bool) -> anyhow::Result<Findings> {
     let spec = &outputs.owner().spec;
-    let mut reader = StatsReader::new(outputs.columns(), spec, no_text);
+    let mut reader = StatsReader::for_page(outputs.columns(), spec, no_text);
     let mut rows = outputs.rows()?;
     while let Some(row) = rows.next_row()? {
         reader.count(row.record().as_byte_record());

@@ -45,7 +45,7 @@ pub struct Stats {
     pub answered_by: BTreeMap<String, u64>,
     /// Rows over time.
     pub throughput: Throughput,
-    /// What only the page shows; none: there were no rows to look at.
+    /// What only the page shows; none: nobody asked for it.
     pub findings: Option<Findings>,
 }
 
@@ -58,13 +58,21 @@ pub struct StatsReader {
     answered_by: usize,
     codes: Vec<(Problem, usize)>,
     stats: Stats,
-    findings: FindingsReader,
+    findings: Option<FindingsReader>,
     throughput: ThroughputReader,
 }
 
 impl StatsReader {
-    /// For rows with these columns of a job with this spec; `no_text`: nothing of a report is kept for the page.
-    pub fn new(columns: &ResultColumns, spec: &JobSpec, no_text: bool) -> StatsReader {
+    /// For rows with these columns, of which the page is made, too; `no_text`: nothing of a report is kept for it.
+    pub fn for_page(columns: &ResultColumns, spec: &JobSpec, no_text: bool) -> StatsReader {
+        StatsReader {
+            findings: Some(FindingsReader::new(columns, spec, no_text)),
+            ..StatsReader::new(columns)
+        }
+    }
+
+    /// For rows with these columns.
+    pub fn new(columns: &ResultColumns) -> StatsReader {
         let own = |name| columns.own(name).expect("every result has this column");
         let problem_type: ProblemType = columns.problem_type();
         let code = |problem: &Problem| {
@@ -83,7 +91,7 @@ impl StatsReader {
             answered_by: own("answered_by"),
             codes: problem_type.problems().iter().map(code).collect(),
             stats: Stats::default(),
-            findings: FindingsReader::new(columns, spec, no_text),
+            findings: None,
             throughput: ThroughputReader::default(),
         }
     }
@@ -102,7 +110,9 @@ impl StatsReader {
             .into_iter()
             .find(|o| o.name() == text(self.outcome));
         let outcome = outcome.unwrap_or(Outcome::Failed);
-        self.findings.count(record, outcome);
+        if let Some(findings) = &mut self.findings {
+            findings.count(record, outcome);
+        }
         stats.tally.count(outcome);
         stats.tally.review += u64::from(!text(self.review).is_empty());
         for reason in text(self.review)
@@ -150,7 +160,7 @@ impl StatsReader {
     pub fn finish(self) -> Stats {
         Stats {
             throughput: self.throughput.finish(),
-            findings: Some(self.findings.finish()),
+            findings: self.findings.map(FindingsReader::finish),
             ..self.stats
         }
     }

@@ -45,7 +45,7 @@ pub(super) async fn merge(
     let mut results = Output::begin(ports, job, name("results"), &header).await?;
     let mut failures = Output::begin(ports, job, name("failures"), &header).await?;
     let mut forms = Forms::begin(ports, job, &columns, &format!("results{partial}")).await?;
-    let mut stats = StatsReader::new(&columns, &job.spec, job.spec.no_text);
+    let mut stats = StatsReader::for_page(&columns, &job.spec, job.spec.no_text);
     let mut chunks = Vec::new();
     let mut unfinished = Tally::default();
     let mut from = 0;

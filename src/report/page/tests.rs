@@ -19,7 +19,7 @@ fn rendered(text: &str, no_text: bool) -> String {
     job.spec.no_text = no_text;
     let input = ["id".to_string(), "mdr_text".to_string(), text.to_string()];
     let columns = ResultColumns::of_job(&input, &job.spec);
-    let mut reader = StatsReader::new(&columns, &job.spec, no_text);
+    let mut reader = StatsReader::for_page(&columns, &job.spec, no_text);
     for row in 1..=3 {
         let outcome = if row == 3 {
             Outcome::Failed
@@ -84,7 +84,7 @@ fn a_second_opinion_has_its_section_with_what_differs_most() {
     let job = JobRecord::new(JobId("j".to_string()), spec(), 0);
     let input = ["id".to_string(), "mdr_text".to_string()];
     let columns = ResultColumns::of_job(&input, &job.spec);
-    let stats = StatsReader::new(&columns, &job.spec, false).finish();
+    let stats = StatsReader::for_page(&columns, &job.spec, false).finish();
     let summary = Summary::new(&job, &stats, None, &TermTable::builtin());
     let mut findings = stats.findings.clone().unwrap();
     let (one, other) = (findings.codes.id("A01"), findings.codes.id("A0405"));
