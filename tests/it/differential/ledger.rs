@@ -16,6 +16,7 @@ use annexa::core::invariants::{i2_counters_are_exact, i9_budget_is_exact};
 use annexa::core::job::{End, JobRecord, PauseReason, Stop};
 use annexa::core::lane::{LaneAsk, LaneNews, LaneReport};
 use annexa::core::money::NanoUsd;
+use annexa::core::notice::DueNotice;
 use annexa::core::prefix::PrefixUse;
 use annexa::core::spec::{JobSpec, Limits};
 use annexa::core::tally::Tally;
@@ -27,6 +28,7 @@ use super::{Coverage, Dice, SEEDS, STEPS};
 use crate::aws::emulator::Emulator;
 use crate::conformance::fixtures::{folder, open_db};
 use crate::conformance::fixtures_dynamodb::{StillClock, new_table};
+use crate::conformance::ledger::notices::due;
 use crate::conformance::ledger::{commit_of, plan, range, spec, totals};
 
 const LIMITS: ChunkLimits = ChunkLimits {
@@ -43,6 +45,8 @@ struct Actor {
     jobs: Vec<(JobId, JobSpec)>,
     claims: Vec<Claim>,
     epochs: Vec<(JobId, Epoch)>,
+    /// Notices that may be kept.
+    notices: Vec<DueNotice>,
     /// Of jobs that were retried.
     generations: BTreeMap<JobId, Generation>,
 }
@@ -54,6 +58,7 @@ impl Actor {
             jobs: Vec::new(),
             claims: Vec::new(),
             epochs: Vec::new(),
+            notices: Vec::new(),
             generations: BTreeMap::new(),
         };
         actor.next_job();
@@ -175,7 +180,7 @@ impl Actor {
             return self.under(claim);
         }
         let job = self.job();
-        match dice.roll(83) {
+        match dice.roll(89) {
             0..=17 => Op::ClaimChunk(self.key(), self.owner('w'), LEASE_MS),
             18..=23 => Op::PutRanges(job, self.ranges()),
             24..=26 => Op::FreezePlan(job, Box::new(plan(&format!("v{}", dice.roll(2))))),
@@ -224,7 +229,11 @@ impl Actor {
             }
             56..=57 => {
                 let (job, epoch) = self.epoch();
-                Op::EndJob(job, epoch, End::CompletedWithErrors)
+                let notice = (!dice.once_in(6)).then(|| {
+                    let generation = self.generation(&job);
+                    Box::new(due(&job, generation, self.time()))
+                });
+                Op::EndJob(job, epoch, End::CompletedWithErrors, notice)
             }
             58 => Op::Job(job),
             59 => Op::ListJobs,
@@ -243,12 +252,33 @@ impl Actor {
                 let lost = (0..self.dice.roll(2)).map(|_| self.chunk()).collect();
                 Op::NewGeneration(job, ended, lost)
             }
+            83..=84 => Op::Notices(dice.roll(4) as usize),
+            85..=88 => self.on_a_notice(),
             60 => {
                 self.next_job();
                 self.create()
             }
             _ => self.create(),
         }
+    }
+
+    /// A time that no other notice has.
+    fn time(&self) -> u64 {
+        self.dice.roll(1 << 40)
+    }
+
+    /// Mostly one that is kept, sometimes one that has moved on.
+    fn on_a_notice(&self) -> Op {
+        let Some(from) = self.dice.pick(&self.notices) else {
+            return Op::Notices(1);
+        };
+        let to = DueNotice {
+            not_before_ms: self.time(),
+            tries: from.tries + 1,
+            ..from.clone()
+        };
+        let to = (!self.dice.once_in(4)).then(|| Box::new(to));
+        Op::MoveNotice(Box::new(from.clone()), to)
     }
 
     fn on_a_lane(&self) -> Op {
@@ -337,6 +367,11 @@ async fn compare(
         if let (Some(epoch), Op::ElectFinisher(job, ..)) = (one.epoch, &op) {
             actor.epochs.push((job.clone(), epoch));
         }
+        match &op {
+            Op::EndJob(_, _, _, Some(due)) if one.succeeded => actor.notices.push((**due).clone()),
+            Op::MoveNotice(_, Some(to)) if one.succeeded => actor.notices.push((**to).clone()),
+            _ => {}
+        }
         if let (Some(generation), Op::NewGeneration(job, ..)) = (one.generation, &op) {
             actor.generations.insert(job.clone(), generation);
         }
@@ -380,7 +415,7 @@ async fn memory_and_sqlite_keep_the_same_ledger() {
 }
 
 /// Fewer than in memory: each takes some requests.
-const REMOTE_SEEDS: u64 = 6;
+const REMOTE_SEEDS: u64 = 12;
 const REMOTE_STEPS: usize = 300;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,7 @@ use annexa::core::ids::{ChunkKey, ChunkNo, Epoch, Generation, JobId, RowNo};
 use annexa::core::job::{Election, End, EndOutcome, NewGeneration, PauseReason, Reserved, Stop};
 use annexa::core::lane::{LaneAsk, LaneNews, LaneReport, Rates};
 use annexa::core::money::NanoUsd;
+use annexa::core::notice::DueNotice;
 use annexa::core::plan::{Plan, SplitTotals};
 use annexa::core::prefix::{PrefixUse, PrefixWarm};
 use annexa::core::spec::{JobSpec, Limits};
@@ -16,6 +17,7 @@ use annexa::ports::Ledger;
 use annexa::ports::error::PortResult;
 use annexa::ports::ledger::{Created, Held};
 
+use crate::conformance::ledger::notices::due;
 use crate::conformance::ledger::{commit_of, plan, ranges, spec, totals};
 
 /// One operation with what it is given: the ledger's own names and arguments.
@@ -54,7 +56,9 @@ pub enum Op {
     Stop(JobId, Stop),
     ElectFinisher(JobId, String, u64),
     RenewFinisher(JobId, Epoch, u64),
-    EndJob(JobId, Epoch, End),
+    EndJob(JobId, Epoch, End, Option<Box<DueNotice>>),
+    Notices(usize),
+    MoveNotice(Box<DueNotice>, Option<Box<DueNotice>>),
     GiveUpChunk(ChunkKey, String),
     NewGeneration(JobId, Generation, BTreeSet<ChunkNo>),
 }
@@ -75,7 +79,7 @@ pub struct Outcome {
 }
 
 /// All operations, in this file's order.
-pub const OPERATIONS: [&str; 36] = [
+pub const OPERATIONS: [&str; 38] = [
     "create_job",
     "job",
     "list_jobs",
@@ -110,6 +114,8 @@ pub const OPERATIONS: [&str; 36] = [
     "elect_finisher",
     "renew_finisher",
     "end_job",
+    "notices",
+    "move_notice",
     "give_up_chunk",
     "new_generation",
 ];
@@ -166,8 +172,10 @@ impl Op {
             Op::ElectFinisher(..) => 31,
             Op::RenewFinisher(..) => 32,
             Op::EndJob(..) => 33,
-            Op::GiveUpChunk(..) => 34,
-            Op::NewGeneration(..) => 35,
+            Op::Notices(..) => 34,
+            Op::MoveNotice(..) => 35,
+            Op::GiveUpChunk(..) => 36,
+            Op::NewGeneration(..) => 37,
         };
         OPERATIONS[place]
     }
@@ -270,9 +278,17 @@ impl Op {
             Op::RenewFinisher(job, epoch, lease_ms) => {
                 held(ledger.renew_finisher(job, *epoch, *lease_ms).await)
             }
-            Op::EndJob(job, epoch, end) => {
-                let ended = ledger.end_job(job, *epoch, end, None).await;
+            Op::EndJob(job, epoch, end, notice) => {
+                let ended = ledger.end_job(job, *epoch, end, notice.as_deref()).await;
                 outcome(ended, |ended| *ended == EndOutcome::Ended)
+            }
+            Op::Notices(max) => {
+                let notices = ledger.notices(*max).await;
+                outcome(notices, |notices| !notices.is_empty())
+            }
+            Op::MoveNotice(from, to) => {
+                let moved = ledger.move_notice(from, to.as_deref()).await;
+                outcome(moved, |moved| *moved)
             }
             Op::GiveUpChunk(key, reason) => {
                 let given_up = ledger.give_up_chunk(key, reason).await;
@@ -360,7 +376,9 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::Stop(job(), Stop::Cancelled),
         Op::ElectFinisher(job(), "a".into(), 1),
         Op::RenewFinisher(job(), 1, 1),
-        Op::EndJob(job(), 1, End::Completed),
+        Op::EndJob(job(), 1, End::Completed, None),
+        Op::Notices(1),
+        Op::MoveNotice(Box::new(due(&job(), 0, 1)), None),
         Op::GiveUpChunk(key, "no".into()),
         Op::NewGeneration(job(), 0, BTreeSet::new()),
     ]

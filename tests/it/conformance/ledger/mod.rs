@@ -24,7 +24,7 @@ mod isolation;
 mod jobs;
 mod lanes;
 mod lost_claims;
-mod notices;
+pub mod notices;
 mod prefixes;
 mod races;
 mod ranges;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use annexa::core::ids::Generation;
+use annexa::core::ids::{Generation, JobId};
 use annexa::core::job::{Election, End, EndOutcome, NewGeneration, Stop};
 use annexa::core::notice::{DueNotice, Notice, Target, notice_id};
 use annexa::core::transitions::job::verdict;
@@ -11,11 +11,11 @@ use serde_json::json;
 use super::Desk;
 use crate::conformance::fixtures::LedgerFixture;
 
-/// What would be told of the desk's job.
-fn notice(desk: &Desk, generation: Generation, state: &str) -> Notice {
+/// What would be told of a job.
+fn notice(job_id: &JobId, generation: Generation, state: &str) -> Notice {
     serde_json::from_value(json!({
         "type": "annexa.job.ended", "timestamp": "2026-01-01T00:00:00Z", "schema_version": 1,
-        "notice_id": notice_id(&desk.job_id, generation), "job_id": desk.job_id, "generation": generation,
+        "notice_id": notice_id(job_id, generation), "job_id": job_id, "generation": generation,
         "state": state, "reason": null, "partial": false, "model_id": "memory", "rows": 7, "outcomes": {"coded": 7},
         "review_rows": 1, "cost_usd": null,
         "tokens": {"input": 1, "output": 2, "cache_read": 3, "cache_write": 4},
@@ -25,13 +25,17 @@ fn notice(desk: &Desk, generation: Generation, state: &str) -> Notice {
     .unwrap()
 }
 
-fn due(desk: &Desk, generation: Generation, state: &str) -> DueNotice {
+/// A notice of a job that is to be told from `now_ms` on.
+pub fn due(job_id: &JobId, generation: Generation, now_ms: u64) -> DueNotice {
     let targets = [Target::EventBus, Target::Webhook].into();
-    DueNotice::new(
-        notice(desk, generation, state),
-        targets,
-        desk.clock.now_ms(),
-    )
+    DueNotice::new(notice(job_id, generation, "CANCELLED"), targets, now_ms)
+}
+
+/// The same of the desk's job, which ended as `state`.
+fn due_of(desk: &Desk, generation: Generation, state: &str) -> DueNotice {
+    let mut due = due(&desk.job_id, generation, desk.clock.now_ms());
+    due.notice.state = state.to_string();
+    due
 }
 
 /// The notices of the desk's own job: others may share the ledger.
@@ -56,7 +60,7 @@ async fn ended(fixture: &dyn LedgerFixture, name: &str) -> (Desk, DueNotice) {
         panic!("it is being stopped");
     };
     let end = verdict(&job);
-    let due = due(&desk, 0, end.name());
+    let due = due_of(&desk, 0, end.name());
     let answer = desk.ledger.end_job(&desk.job_id, epoch, &end, Some(&due));
     assert_eq!(answer.await.unwrap(), EndOutcome::Ended);
     (desk, due)
@@ -73,7 +77,7 @@ async fn i6_only_the_write_that_ends_a_job_keeps_its_notice(fixture: &dyn Ledger
         panic!("the first has gone");
     };
     let end = async |epoch, state: &str| {
-        let due = due(&desk, 0, state);
+        let due = due_of(&desk, 0, state);
         let ended = desk
             .ledger
             .end_job(&desk.job_id, epoch, &End::Completed, Some(&due));
@@ -170,7 +174,7 @@ async fn a_notice_outlives_the_next_generation_and_says_what_ended(fixture: &dyn
     let Election::Elected { epoch, .. } = desk.elect("b").await else {
         panic!("it is being stopped");
     };
-    let second = self::due(&desk, 1, "CANCELLED");
+    let second = due_of(&desk, 1, "CANCELLED");
     let ended = desk
         .ledger
         .end_job(&desk.job_id, epoch, &End::Cancelled, Some(&second));
