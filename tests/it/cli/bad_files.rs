@@ -98,7 +98,7 @@ fn a_named_encoding_is_decoded() {
     );
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(results.get(1, "mdr_text"), "M\u{fc}LLER HAD A STROKE");
-    assert_eq!(results.get(1, "review"), "");
+    assert!(!results.get(1, "review").contains("bad_bytes_replaced"));
 }
 
 #[test]
