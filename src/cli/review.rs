@@ -120,7 +120,7 @@ pub fn run(args: &ReviewArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
             )
         })?),
     };
-    let (precedents, named) = precedents(args)?;
+    let (precedents, named) = precedents(args, &outputs)?;
     let job = Job {
         id: outputs.owner().job_id.to_string(),
         reviewer: reviewer.clone(),
@@ -175,9 +175,13 @@ fn own_terms(args: &ReviewArgs, outputs: &Outputs) -> anyhow::Result<Arc<TermTab
 }
 
 /// The coded reports that are shown beside, and what they are called.
-fn precedents(args: &ReviewArgs) -> anyhow::Result<(Arc<Precedents>, String)> {
+fn precedents(args: &ReviewArgs, outputs: &Outputs) -> anyhow::Result<(Arc<Precedents>, String)> {
     let Some(file) = &args.corpus else {
-        return Ok((Precedents::builtin()?, "built-in".to_string()));
+        let named = match outputs.owner().spec.corpus() {
+            None => "built-in",
+            Some(_) => "built-in; the job's own: --corpus FILE",
+        };
+        return Ok((Precedents::builtin()?, named.to_string()));
     };
     let shown = file.display();
     let bytes = std::fs::read(file).with_context(|| format!("cannot read --corpus {shown}"))?;

@@ -32,7 +32,7 @@ pub(super) fn check(place: &Place, known: &Known, notes: &mut Notes) {
     let mut chunks = Chunks::new(place, known, &columns);
     let mut failures = Failures::new(place, known, &columns, notes);
     let mut rows = RowCheck::new(place, known, &columns, notes);
-    let mut sums = Sums::new(&columns, &known.owner.spec);
+    let mut sums = Sums::new(&columns);
     let mut forms = forms(place, known, &columns, notes);
     let typed = typed(&columns);
     let mut record = ByteRecord::new();

@@ -103,7 +103,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    pub(super) fn new(columns: &ResultColumns, spec: &JobSpec) -> Sums {
+    pub(super) fn new(columns: &ResultColumns) -> Sums {
         let tokens = [
             "input_tokens",
             "output_tokens",
@@ -111,7 +111,7 @@ impl Sums {
             "cache_write_tokens",
         ];
         Sums {
-            stats: StatsReader::new(columns, spec, true),
+            stats: StatsReader::new(columns),
             usage: tokens.map(|name| columns.own(name)),
             cost: columns.own("cost_usd"),
             answered_by: columns.own("answered_by"),

@@ -77,10 +77,10 @@ fn two_rows_are_accepted_one_is_changed_by_search_and_the_next_start_goes_on_at_
     assert_eq!(kept.column("decision"), ["accepted", "accepted", "changed"]);
     assert_eq!(kept.column("reviewer"), ["eva"; 3]);
     for (at, row) in rows[..3].iter().enumerate() {
-        let (line, own) = (at + 1, |column: &str| results.get(*row, column));
-        assert_eq!(kept.get(line, "id"), own("id"));
+        let line = at + 1;
+        assert_eq!(kept.get(line, "id"), results.get(*row, "id"));
         for problem in ["product_problem", "patient_problem"] {
-            let suggested = own(&format!("{problem}_code"));
+            let suggested = results.get(*row, &format!("{problem}_code"));
             assert_eq!(kept.get(line, &format!("{problem}_was")), suggested);
             let is_changed = at == 2 && problem == "product_problem";
             let expected = if is_changed { &code } else { suggested };
@@ -102,6 +102,8 @@ fn two_rows_are_accepted_one_is_changed_by_search_and_the_next_start_goes_on_at_
     pane.wait_for(&[
         &named(&results, rows[3]),
         &format!("4 of {}, 3 decided", rows.len()),
+        "evidence is marked in the text",
+        "nearest coded reports (built-in)",
     ]);
     pane.resize(SMALL);
     pane.wait_for(&[&named(&results, rows[3]), "q quit"]);
