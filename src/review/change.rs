@@ -99,14 +99,14 @@ impl Search {
                 self.chosen = last.map(|_| self.chosen.unwrap_or(0).saturating_sub(5))
             }
             KeyCode::Tab | KeyCode::Enter => return self.take(key.code == KeyCode::Enter),
-            KeyCode::Backspace if self.input.text().is_empty() => match self.taken.pop() {
-                Some(_) => {}
-                None => {
+            KeyCode::Backspace if self.input.text().is_empty() => {
+                let taken_off = self.taken.pop();
+                if taken_off.is_none() {
                     return Searched::Say(
                         "no code was taken yet: type words, or choose with the arrows",
                     );
                 }
-            },
+            }
             _ if self.input.key(key) => self.look(terms),
             _ => {}
         }

@@ -116,7 +116,9 @@ fn any_size_can_be_drawn_and_nothing_in_a_report_steers_the_terminal() {
     odd.text = "\u{1b}[2J\u{202e}\u{4e2d}\u{6587} \u{1f600}\t\u{0}".repeat(40);
     odd.sent = 0..odd.text.len();
     odd.id = "\u{1b}]0;x\u{7}".into();
-    odd.answers[0].codes[0].marks = std::iter::once(4..7).collect();
+    let marks = &mut odd.answers[0].codes[0].marks;
+    marks.clear();
+    marks.push(4..7);
     desk.session.show(0, odd, near(), None);
     for open in ["", "c", "p", "break"] {
         desk.types(open);
