@@ -118,6 +118,8 @@ fn length_ms(step: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::chunk::{ChunkRange, Commit};
+    use crate::core::ids::JobId;
     use proptest::prelude::*;
 
     fn of(times: &[u64]) -> Throughput {
@@ -140,6 +142,47 @@ mod tests {
         let day = of(&[0, 86_400_000]);
         assert_eq!(day.span_ms, 1_800_000);
         assert_eq!(day.spans[1].from, "1970-01-02T00:00:00.000Z");
+    }
+
+    #[test]
+    fn rows_that_an_earlier_pass_committed_have_no_place_in_time() {
+        let spec = crate::core::identity::tests::spec();
+        let job = JobRecord::new(JobId("j".to_string()), spec, 0);
+        let range = ChunkRange {
+            chunk: 0,
+            start: 0,
+            end: 9,
+            first_row: 1,
+            rows: 4,
+        };
+        let mut reader = ThroughputReader::default();
+        let mut chunk = |status| {
+            let record = ChunkRecord::new(range, 1_000);
+            reader.chunk(&job, &ChunkRecord { status, ..record });
+        };
+        let committed = |key: &str, rows| {
+            ChunkStatus::Committed(Commit {
+                epoch: 1,
+                blob_key: key.to_string(),
+                sha256: String::new(),
+                bytes: 1,
+                tally: Tally {
+                    rows,
+                    ..Tally::default()
+                },
+            })
+        };
+        chunk(ChunkStatus::Open);
+        chunk(ChunkStatus::Parked);
+        chunk(committed("_work/g1/0.csv", 10));
+        chunk(committed("chunks/00000001.csv", 300));
+        let reason = String::new();
+        chunk(ChunkStatus::Quarantined { reason });
+        let found = reader.finish();
+        assert_eq!(found.rows_kept, 300);
+        assert_eq!(found.spans.len(), 1);
+        assert_eq!(found.spans[0].rows, 10 + 4);
+        assert_eq!(found.spans[0].from, "1970-01-01T00:00:01.000Z");
     }
 
     #[test]

@@ -158,7 +158,7 @@ fn term(page: Page<'_>, code: &str, wording: &str) -> Markup {
     html! {
         td class="wide" {
             (wording)
-            @if !definition.is_empty() { span class="definition" { (definition) } }
+            @if !definition.is_empty() && definition != wording { span class="definition" { (definition) } }
         }
     }
 }
