@@ -2,9 +2,10 @@
 //! rehearsals of what happens to paid work when processes die; it never leaves the machine.
 
 use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +27,12 @@ pub const MODEL_ID: &str = "rehearsal";
 pub const LATENCY_VARIABLE: &str = "ANNEXA_REHEARSAL_LATENCY_MS";
 /// A file that gets one line for each text of each call, its SHA-256, before the call is answered (environment).
 pub const LOG_VARIABLE: &str = "ANNEXA_REHEARSAL_LOG";
+/// A file with the number of calls of this process that are answered; further ones wait until it says more, or is gone
+/// (environment). It holds a run at a known place for as long as somebody looks at it.
+pub const GATE_VARIABLE: &str = "ANNEXA_REHEARSAL_GATE";
+
+/// Time between two looks at the gate.
+const GATE_EVERY: Duration = Duration::from_millis(10);
 
 /// About four characters of English a token: good enough for a rehearsal.
 const CHARS_PER_TOKEN: u64 = 4;
@@ -37,6 +44,9 @@ pub struct RehearsalModel {
     clock: Arc<dyn Clock>,
     latency: Duration,
     log: Option<PathBuf>,
+    gate: Option<PathBuf>,
+    /// Calls that came to the gate.
+    calls: AtomicU64,
 }
 
 /// What is fixed about the rehearsal model. Its price is made up: 1 and 5 US dollars per million tokens.
@@ -78,7 +88,28 @@ impl RehearsalModel {
             clock,
             latency: Duration::from_millis(latency_ms),
             log: std::env::var_os(LOG_VARIABLE).map(PathBuf::from),
+            gate: std::env::var_os(GATE_VARIABLE).map(PathBuf::from),
+            calls: AtomicU64::new(0),
         })
+    }
+
+    /// Waits until the gate lets this call through.
+    async fn wait_at_gate(&self) -> PortResult<()> {
+        let Some(path) = &self.gate else {
+            return Ok(());
+        };
+        let own = self.calls.fetch_add(1, Ordering::Relaxed);
+        loop {
+            let text = match std::fs::read_to_string(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                text => text.map_err(|error| unusable(path, &error))?,
+            };
+            let open = text.trim().parse::<u64>();
+            if own < open.map_err(|error| unusable(path, &error))? {
+                return Ok(());
+            }
+            self.clock.sleep(GATE_EVERY).await;
+        }
     }
 
     /// One write for the whole call: appended lines of several processes do not mix.
@@ -94,8 +125,12 @@ impl RehearsalModel {
             .append(true)
             .open(path)
             .and_then(|mut file| file.write_all(lines.as_bytes()))
-            .map_err(|error| PortError::permanent_job(format!("{}: {error}", path.display())))
+            .map_err(|error| unusable(path, &error))
     }
+}
+
+fn unusable(path: &Path, error: &dyn std::error::Error) -> PortError {
+    PortError::permanent_job(format!("{}: {error}", path.display()))
 }
 
 #[async_trait]
@@ -106,6 +141,7 @@ impl Model for RehearsalModel {
 
     async fn answer(&self, request: &Request) -> PortResult<Answer> {
         self.note(request)?;
+        self.wait_at_gate().await?;
         self.clock.sleep(self.latency).await;
         let answer = self.inner.answer(request).await?;
         let sent: usize = request

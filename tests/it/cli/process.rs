@@ -41,6 +41,17 @@ impl Rehearsal {
         program.env("ANNEXA_REHEARSAL_LOG", place.path(self.log));
     }
 
+    /// Starts `annexa run` in the background, held after so many calls until [`Gate::open`].
+    pub fn start_held(&self, place: &Place, args: &[&str], calls: u32) -> (Running, Gate) {
+        let gate = Gate(place.path("gate"));
+        fs::write(&gate.0, calls.to_string()).unwrap();
+        let mut program = place.program();
+        self.on(place, &mut program);
+        program.env("ANNEXA_REHEARSAL_GATE", &gate.0);
+        program.args(["run", "--model", "rehearsal"]).args(args);
+        (Running::start_program(place, program), gate)
+    }
+
     /// Starts `annexa run` with the rehearsal model in the background.
     pub fn start(&self, place: &Place, args: &[&str]) -> Running {
         let mut program = place.program();
@@ -58,6 +69,16 @@ impl Rehearsal {
     pub fn asked(&self, place: &Place) -> Vec<String> {
         let text = fs::read_to_string(place.path(self.log)).unwrap_or_default();
         text.lines().map(str::to_string).collect()
+    }
+}
+
+/// Where a run waits, so that it can be looked at for as long as it takes.
+pub struct Gate(PathBuf);
+
+impl Gate {
+    /// Lets the run go on to its end.
+    pub fn open(self) {
+        fs::remove_file(self.0).unwrap();
     }
 }
 

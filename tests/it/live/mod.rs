@@ -6,6 +6,8 @@ use crate::cli::harness::{Place, sample};
 use crate::cli::process::{Rehearsal, Running};
 
 const ROWS: usize = 60;
+/// Calls of the 36 after which a run is held: some chunks are done, and some are not.
+const HELD: u32 = 18;
 const ARGS: [&str; 9] = [
     "in.csv",
     "--answers",
@@ -18,12 +20,10 @@ const ARGS: [&str; 9] = [
     "2",
 ];
 
-fn rehearsal(latency_ms: u32) -> Rehearsal {
-    Rehearsal {
-        latency_ms,
-        log: "log",
-    }
-}
+const REHEARSAL: Rehearsal = Rehearsal {
+    latency_ms: 0,
+    log: "log",
+};
 
 fn place() -> Place {
     let place = Place::new();
@@ -76,31 +76,35 @@ fn assert_counts_are_those_of_the_summary(place: &Place, status: &Value) {
 #[test]
 fn a_run_at_work_is_seen_to_move_on_and_its_outputs_are_those_of_one_that_nobody_watched() {
     let calm = place();
-    assert_eq!(rehearsal(0).run(&calm, &ARGS).code, 0);
+    assert_eq!(REHEARSAL.run(&calm, &ARGS).code, 0);
 
     let place = place();
-    let mut run = rehearsal(60).start(&place, &ARGS);
-    run.wait_until("a ledger", || look(&place).is_some());
+    let (mut run, gate) = REHEARSAL.start_held(&place, &ARGS, HELD);
+    // Nobody can be seen before there is a ledger, and the run does not end before the gate is open.
+    let mut seen: Vec<Value> = Vec::new();
+    run.wait_until("some rows", || {
+        seen.extend(look(&place));
+        seen.last()
+            .is_some_and(|last| number(last, "rows_done") > 0)
+    });
+    let halfway = look(&place).unwrap();
+    assert!(
+        (1..ROWS as u64).contains(&number(&halfway, "rows_done")),
+        "{halfway}"
+    );
+    assert_eq!(halfway["at_work"]["workers"], 1, "{halfway}");
     let mut watcher = place.program();
     watcher.args(["status", "in-annexa", "--watch"]);
-    let watcher = Running::start_program(&place, watcher);
-    let mut seen: Vec<Value> = Vec::new();
-    run.lives_until("its outputs", || {
-        seen.extend(look(&place));
-        seen.last().is_some_and(|last| !last["ended"].is_null())
+    let mut watcher = Running::start_program(&place, watcher);
+    let out = watcher.out_path();
+    watcher.wait_until("a line", || {
+        std::fs::read_to_string(&out).is_ok_and(|text| text.contains(&format!(" of {ROWS} rows")))
     });
+    gate.open();
     let ran = run.end();
     assert_eq!(ran.code, 0, "{}", ran.err);
-
     let rows: Vec<u64> = seen.iter().map(|look| number(look, "rows_done")).collect();
     assert!(rows.is_sorted(), "{rows:?}");
-    let halfway = |look: &&Value| (1..ROWS as u64).contains(&number(look, "rows_done"));
-    let halfway: Vec<&Value> = seen.iter().filter(halfway).collect();
-    assert!(!halfway.is_empty(), "{rows:?}");
-    assert!(
-        halfway.iter().any(|look| look["at_work"]["workers"] == 1),
-        "{halfway:?}"
-    );
     let end = look(&place).unwrap();
     assert_counts_are_those_of_the_summary(&place, &end);
     place
@@ -114,17 +118,12 @@ fn a_run_at_work_is_seen_to_move_on_and_its_outputs_are_those_of_one_that_nobody
         "{}",
         watched.out
     );
-    assert!(
-        watched.out.contains(&format!(" of {ROWS} rows")),
-        "{}",
-        watched.out
-    );
 }
 
 #[test]
 fn a_look_at_a_folder_changes_nothing_in_it() {
     let place = place();
-    assert_eq!(rehearsal(0).run(&place, &ARGS).code, 0);
+    assert_eq!(REHEARSAL.run(&place, &ARGS).code, 0);
     let before = place.files("in-annexa");
     let status = look(&place).unwrap();
     assert_eq!(place.files("in-annexa"), before);
@@ -134,7 +133,7 @@ fn a_look_at_a_folder_changes_nothing_in_it() {
 #[test]
 fn where_only_outputs_are_the_summary_tells() {
     let place = place();
-    assert_eq!(rehearsal(0).run(&place, &ARGS).code, 0);
+    assert_eq!(REHEARSAL.run(&place, &ARGS).code, 0);
     let of_ledger = look(&place).unwrap();
     std::fs::remove_dir_all(place.path("in-annexa/_annexa")).unwrap();
     let mut of_summary = look(&place).unwrap();
@@ -150,11 +149,16 @@ fn where_only_outputs_are_the_summary_tells() {
 #[test]
 fn a_run_that_was_stopped_says_how_to_go_on() {
     let place = place();
-    let mut run = rehearsal(60).start(&place, &ARGS);
+    let (mut run, gate) = REHEARSAL.start_held(&place, &ARGS, HELD);
     run.wait_until("some rows", || {
         look(&place).is_some_and(|look| number(&look, "rows_done") > 0)
     });
     run.signal("INT");
+    let err = run.err_path();
+    run.wait_until("its stop", || {
+        std::fs::read_to_string(&err).is_ok_and(|text| text.contains("annexa: stopping"))
+    });
+    gate.open();
     assert_eq!(run.end().code, 130);
     let ran = place.annexa(&["status", "in-annexa"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -169,7 +173,7 @@ fn a_run_that_was_stopped_says_how_to_go_on() {
 #[test]
 fn watching_ends_by_a_signal_without_trouble() {
     let place = place();
-    let mut run = rehearsal(200).start(&place, &ARGS);
+    let (mut run, _gate) = REHEARSAL.start_held(&place, &ARGS, HELD);
     run.wait_until("a ledger", || look(&place).is_some());
     let mut watcher = place.program();
     watcher.args(["status", "in-annexa", "--watch", "--json"]);
