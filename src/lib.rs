@@ -26,6 +26,7 @@ pub mod records;
 pub mod report;
 pub mod results;
 pub mod review;
+pub mod shown;
 pub mod splitter;
 pub mod telemetry;
 pub mod terms;

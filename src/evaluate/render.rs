@@ -2,6 +2,7 @@
 
 use super::codes::CodeNotes;
 use super::report::{Block, F1, Hits, Measures, Report};
+use crate::shown::{cut, safe};
 use std::fmt::Write as _;
 
 /// The report as text: a table for each problem and one for both together, then what became of gold codes.
@@ -64,12 +65,8 @@ fn table(text: &mut String, name: &str, block: &Block) {
     line(text, "gold is specific", &block.specific, hits);
     line(text, "gold is not specific", &block.unspecific, hits);
     for (event_type, measures) in &block.by_event_type {
-        let name: String = event_type
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(19)
-            .collect();
-        line(text, &format!("event {name}"), measures, hits);
+        let name = safe(event_type);
+        line(text, &format!("event {}", cut(&name, 19)), measures, hits);
     }
     let overall = &block.overall;
     let buckets = &overall.macro_f1_by_bucket;

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::{Explanation, Request, Stored};
+use crate::shown::{safe, safe_lines};
 
-/// The explanation as text, a section for each question.
+/// The explanation as text, a section for each question. Nothing in it steers a terminal; JSON has all as it is.
 pub fn render(explanation: &Explanation) -> String {
     let mut text = String::new();
     let out = &mut text;
@@ -19,7 +20,7 @@ pub fn render(explanation: &Explanation) -> String {
     stored(out, explanation);
     checks(out, explanation);
     cost(out, explanation);
-    text
+    safe_lines(&text)
 }
 
 fn section(out: &mut String, name: &str) {
@@ -28,16 +29,30 @@ fn section(out: &mut String, name: &str) {
 
 fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
     let text = format!("  {name:<16}{value}");
-    let _ = writeln!(out, "{}", text.trim_end());
+    let _ = writeln!(out, "{}", safe(&text).trim_end());
+}
+
+/// A text in its own lines.
+fn block(out: &mut String, name: &str, text: &str) {
+    let shown = safe_lines(text);
+    let _ = writeln!(out, "\n{name}");
+    if shown != text {
+        line(
+            out,
+            "",
+            "characters that steer a terminal are shown as others; --json has them as they are",
+        );
+    }
+    let _ = writeln!(out, "{shown}");
 }
 
 fn head(out: &mut String, explanation: &Explanation) {
     let answered = &explanation.answered;
-    let _ = writeln!(
-        out,
+    let title = format!(
         "row {} of {}, id {}: {}",
         explanation.row, explanation.job_id, explanation.id, explanation.outcome
     );
+    let _ = writeln!(out, "{}", safe(&title));
     section(out, "who answered");
     line(out, "", &answered.how);
     for (name, value) in [
@@ -104,13 +119,14 @@ fn of_request(out: &mut String, request: &Request) {
         ),
     );
     line(out, "body", format!("SHA-256 {}", request.body_sha256));
-    let _ = writeln!(out, "\nmessage of the user\n{}", request.message);
+    block(out, "message of the user", &request.message);
     match &request.exact_body {
         Some(body) => {
             let system = request.body["system"][0]["text"]
                 .as_str()
                 .unwrap_or_default();
-            let _ = writeln!(out, "\nsystem prompt\n{system}\nbody, as sent\n{body}");
+            block(out, "system prompt", system);
+            block(out, "body, as sent", body);
         }
         None => {
             let limits = &request.body["inferenceConfig"];

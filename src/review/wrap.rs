@@ -1,11 +1,8 @@
-//! A text as lines of a width, and made safe to show: nothing in a report steers the terminal.
+//! A text as lines of a width.
 
 use std::ops::Range;
 
-use ratatui::text::Span;
-
-/// Stands for characters that would steer the terminal.
-const UNSHOWN: char = '\u{b7}';
+use crate::shown::columns;
 
 /// The lines (bytes of `text`) that it takes at `width` columns: broken at white space where there is some, else within a word.
 /// White space at a break belongs to no line.
@@ -51,30 +48,6 @@ fn wrap_paragraph(text: &str, range: Range<usize>, width: usize, lines: &mut Vec
     lines.push(start..range.end);
 }
 
-/// Columns that a character takes when it is shown.
-fn columns(c: char) -> usize {
-    let shown = safe_char(c);
-    match shown.is_ascii() {
-        true => 1,
-        false => Span::raw(shown.encode_utf8(&mut [0; 4]) as &str).width(),
-    }
-}
-
-/// What is shown for a text.
-pub fn safe(text: &str) -> String {
-    text.chars().map(safe_char).collect()
-}
-
-fn safe_char(c: char) -> char {
-    match c {
-        c if c.is_whitespace() => ' ',
-        // Marks that turn the direction of writing could make a text read as another.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => UNSHOWN,
-        c if c.is_control() => UNSHOWN,
-        c => c,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -96,11 +69,6 @@ mod tests {
             lines("\u{4e2d}\u{4e2d}\u{4e2d}", 4),
             ["\u{4e2d}\u{4e2d}", "\u{4e2d}"]
         );
-    }
-
-    #[test]
-    fn i10_nothing_in_a_text_steers_the_terminal() {
-        assert_eq!(safe("a\u{1b}[2Jb\tc\u{202e}\u{85}"), "a\u{b7}[2Jb c\u{b7} ");
     }
 
     proptest! {

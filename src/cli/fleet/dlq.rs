@@ -12,6 +12,7 @@ use crate::control::ControlPorts;
 use crate::control::dead::{self, Dead, Moved};
 use crate::control::queues::Which;
 use crate::report::summary::rfc3339;
+use crate::shown::{safe, safe_lines};
 
 /// Look at dead letters and given-up chunks, send letters again, remove them.
 ///
@@ -183,8 +184,8 @@ fn line(dead: &Dead) -> [String; 6] {
         dead.received.to_string(),
         dead.sent_ms.map_or("-".to_string(), rfc3339),
         dead.reason
-            .clone()
-            .unwrap_or_else(|| "received too often".to_string()),
+            .as_deref()
+            .map_or("received too often".to_string(), safe),
     ]
 }
 
@@ -219,7 +220,7 @@ async fn show(ports: &ControlPorts, args: &ShowArgs, out: &mut dyn Write) -> any
                 "The body is not one of this program's messages and may hold anything, report text too:"
             )?;
         }
-        writeln!(out, "{body}")?;
+        writeln!(out, "{}", safe_lines(body))?;
     }
     Ok(exit::OK)
 }

@@ -8,6 +8,7 @@ use super::ReviewArgs;
 use crate::core::ids::RowNo;
 use crate::outputs::Outputs;
 use crate::review::{Newest, Pin, Verdict};
+use crate::shown::safe;
 
 /// A line of JSON.
 #[derive(Serialize)]
@@ -51,13 +52,9 @@ pub(super) fn run(args: &ReviewArgs, outputs: &Outputs, out: &mut dyn Write) -> 
             writeln!(out, "{}", serde_json::to_string(&line)?)?;
             continue;
         }
-        // An id is the user's: it may hold anything.
-        let id: String = line
-            .id
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        let (decision, reasons) = (line.decision.unwrap_or("-"), line.review.join(" "));
+        // An id is the user's, and the results may have been changed: either may hold anything.
+        let (id, reasons) = (safe(line.id), safe(&line.review.join(" ")));
+        let decision = line.decision.unwrap_or("-");
         writeln!(out, "{number:>9}  {decision:<10}  {id:<20}  {reasons}")?;
     }
     if !args.json {

@@ -15,6 +15,7 @@ use crate::outputs::Outputs;
 use crate::ports::error::PortError;
 use crate::report::manifest::{Manifest, ManifestEntry};
 use crate::report::summary::Summary;
+use crate::shown::safe;
 
 /// Rows that are shown as examples.
 const SHOWN_ROWS: usize = 3;
@@ -272,11 +273,12 @@ fn show_rows(folder: &Path) {
         if row.outcome() != Some(Outcome::Coded) {
             continue;
         }
-        println!("row {}", row.own("row"));
+        println!("row {}", safe(row.own("row")));
         for problem in outputs.owner().spec.problem_type.problems() {
             let field = |name: &str| row.of_problem(*problem, name);
             let head = format!("{} {}", field("code"), field("term"));
-            println!("  {:<8} {head} ({})", problem.name(), field("confidence"));
+            let head = safe(&format!("{head} ({})", field("confidence")));
+            println!("  {:<8} {head}", problem.name());
             println!("           \"{}\"", short(field("evidence")));
         }
         shown += 1;
@@ -285,7 +287,7 @@ fn show_rows(folder: &Path) {
 }
 
 fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = safe(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     match line.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}...", &line[..end]),
         None => line,

@@ -14,6 +14,7 @@ use crate::control::status::pace::{Pace, Speed};
 use crate::control::status::{JobStatus, words};
 use crate::core::job::JobRecord;
 use crate::ports::Clock;
+use crate::shown;
 
 /// Columns of the bar, with the space behind it.
 const BAR_COLUMNS: usize = 17;
@@ -110,9 +111,7 @@ impl Progress {
 /// What fits the terminal of `line` behind so many columns: one that wraps would be two.
 fn cut(line: &str, taken: usize) -> String {
     let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-    line.chars()
-        .take(columns.saturating_sub(taken + 1))
-        .collect()
+    shown::cut(line, columns.saturating_sub(taken + 1)).to_string()
 }
 
 /// Rows, rate and time left; outcomes; cost and calls. `seen`: what this run has asked so far, committed or not.

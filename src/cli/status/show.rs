@@ -5,11 +5,13 @@ use std::io::Write;
 use super::Look;
 use crate::control::status::pace::Speed;
 use crate::control::status::{Quarantined, words};
+use crate::shown::safe;
 
 /// Prints it, a line each for what is known.
 pub(super) fn show(look: &Look, chunks: &[Quarantined], out: &mut dyn Write) -> anyhow::Result<()> {
     let status = &look.status;
-    let mut line = |name: &str, value: String| writeln!(out, "{name:<16}{value}");
+    // Names of files and reasons may hold anything.
+    let mut line = |name: &str, value: String| writeln!(out, "{name:<16}{}", safe(&value));
     line("job", status.job_id.clone())?;
     line("state", status.state.to_string())?;
     if let Some(reason) = &status.reason {

@@ -7,6 +7,7 @@ use super::{Look, Shown, Source};
 use crate::control::status::pace::{Pace, Speed, time_left};
 use crate::control::status::words;
 use crate::ports::Clock;
+use crate::shown::cut;
 
 /// Time between two looks while things change.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -107,8 +108,7 @@ impl Screen {
         self.erase(out)?;
         // What does not fit a screen cannot be drawn over either.
         for line in lines.iter().take(usize::from(rows) - 1) {
-            let cut: String = line.chars().take(usize::from(columns) - 1).collect();
-            writeln!(out, "{cut}")?;
+            writeln!(out, "{}", cut(line, usize::from(columns) - 1))?;
             self.drawn += 1;
         }
         out.flush()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::JobStatus;
 use super::pace::{Speed, span, time_left};
 use super::work::AtWork;
+use crate::shown::safe;
 
 /// Rows done of all.
 pub fn done_of(status: &JobStatus) -> String {
@@ -141,7 +142,7 @@ pub fn screen(
         lines.push(format!("still    nothing was done for {}", span(still_for)));
     }
     if let Some(reason) = &status.reason {
-        lines.push(format!("reason   {reason}"));
+        lines.push(format!("reason   {}", safe(reason)));
     }
     lines
 }
@@ -215,6 +216,19 @@ mod tests {
         for line in screen(&most, &speed, None, Duration::ZERO) {
             assert!(line.chars().count() <= 80, "{line}");
         }
+    }
+
+    #[test]
+    fn i10_a_reason_does_not_steer_the_terminal() {
+        let bad = JobStatus {
+            reason: Some("the column '\u{1b}[2J\u{9b}31m\u{202e}'\nis not there".to_string()),
+            ..half()
+        };
+        let screen = screen(&bad, &SPEED, None, Duration::ZERO);
+        assert_eq!(
+            screen.last().unwrap(),
+            "reason   the column '\u{b7}[2J\u{b7}31m\u{b7}' is not there"
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{Paragraphs, bold, dim, framed, inner_width, of_problem};
 use crate::core::problem::Problem;
 use crate::review::change::{Change, Search};
 use crate::review::session::{Mode, Session};
-use crate::review::wrap::safe;
+use crate::shown::safe;
 
 /// Lines that the definition of the chosen term takes at most.
 const DEFINITION_LINES: usize = 4;

@@ -15,9 +15,10 @@ use ratatui::widgets::{Block, Paragraph};
 use super::decision::{Decision, Verdict};
 use super::session::{Focus, Mode, Session};
 use super::words::reason;
-use super::wrap::{safe, wrap};
+use super::wrap::wrap;
 use crate::core::outcome::Outcome;
 use crate::core::problem::Problem;
+use crate::shown::safe;
 use paragraphs::Paragraphs;
 
 /// From this size on, panels stand side by side.

@@ -3,7 +3,8 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::review::wrap::{safe, wrap};
+use crate::review::wrap::wrap;
+use crate::shown::safe;
 
 /// Lines that are put together.
 pub(super) struct Paragraphs {

@@ -10,7 +10,8 @@ use ratatui::text::{Line, Span};
 use super::{dim, draw_lines, inner_width, of_problem};
 use crate::review::row::ShownRow;
 use crate::review::session::{Focus, Session};
-use crate::review::wrap::{safe, wrap};
+use crate::review::wrap::wrap;
+use crate::shown::safe;
 
 /// Lines above the first mark when a row comes up.
 const ABOVE: usize = 2;

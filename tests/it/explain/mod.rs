@@ -1,5 +1,6 @@
 //! `annexa explain`: what it shows of a row is what was sent, kept, checked and paid.
 
+mod shown;
 mod wire;
 
 use std::collections::BTreeSet;
