@@ -8,16 +8,18 @@ fn a_second_run_in_the_same_folder_is_refused_while_the_first_works() {
     let place = Place::new();
     place.write("in.csv", sample(12));
     let slow = Rehearsal {
-        latency_ms: 200,
+        latency_ms: 1,
         log: "log",
     };
     let args = ["in.csv", "--chunk-rows", "2", "--max-workers", "1"];
-    let mut first = slow.start(&place, &args);
+    // It does not end before the others were refused.
+    let (mut first, gate) = slow.start_held(&place, &args, 1);
     first.wait_until("a call", || !slow.asked(&place).is_empty());
     for more in [&[][..], &["--again"], &["--chunk-rows", "5"]] {
         let second = place.annexa(&[&["run", "in.csv", "--model", "rehearsal"][..], more].concat());
         second.refused(64, &["another run is at work in in-annexa", "--out"]);
     }
+    gate.open();
     let first = first.end();
     assert_eq!(first.code, 0, "{}", first.err);
     assert_eq!(place.results("in-annexa").len(), 12);

@@ -294,14 +294,18 @@ impl Actor {
             refused_tokens: dice.roll(3),
             refused_requests: dice.roll(2),
         };
-        if dice.once_in(4) {
-            let report = LaneReport {
-                number: dice.roll(9),
-                news,
-                leaves: dice.once_in(2),
-                pause_ms: dice.roll(2) * LEASE_MS,
-            };
-            return Op::LaneReport(lane, worker, report);
+        match dice.roll(8) {
+            0 | 1 => {
+                let report = LaneReport {
+                    number: dice.roll(9),
+                    news,
+                    leaves: dice.once_in(2),
+                    pause_ms: dice.roll(2) * LEASE_MS,
+                };
+                return Op::LaneReport(lane, worker, report);
+            }
+            2 => return Op::Lane(lane),
+            _ => {}
         }
         let ask = LaneAsk {
             weight: dice.roll(5),

@@ -44,6 +44,7 @@ pub enum Op {
     BudgetSettle(Claim, NanoUsd, NanoUsd),
     LaneReserve(String, String, LaneAsk),
     LaneReport(String, String, LaneReport),
+    Lane(String),
     PrefixWarm(String, String, u64),
     PrefixUsed(String, PrefixUse),
     SetCursor(Claim, Option<RowNo>),
@@ -118,6 +119,7 @@ pub const OPERATIONS: [&str; 38] = [
     "move_notice",
     "give_up_chunk",
     "new_generation",
+    "lane",
 ];
 
 fn outcome<T: std::fmt::Debug>(answer: PortResult<T>, succeeded: impl Fn(&T) -> bool) -> Outcome {
@@ -176,6 +178,7 @@ impl Op {
             Op::MoveNotice(..) => 35,
             Op::GiveUpChunk(..) => 36,
             Op::NewGeneration(..) => 37,
+            Op::Lane(..) => 38,
         };
         OPERATIONS[place]
     }
@@ -246,6 +249,7 @@ impl Op {
             Op::LaneReport(lane, worker, report) => {
                 outcome(ledger.lane_report(lane, worker, report).await, |()| true)
             }
+            Op::Lane(lane) => outcome(ledger.lane(lane).await, Option::is_some),
             Op::PrefixWarm(key, owner, lead_ms) => {
                 let stands = ledger.prefix_warm(key, owner, *lead_ms).await;
                 outcome(stands, |stands| *stands == PrefixWarm::Lead)
@@ -364,6 +368,7 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::BudgetSettle(claim(), NanoUsd(1), NanoUsd(1)),
         Op::LaneReserve("lane".into(), "w".into(), lane_ask(1, Some(60.0))),
         Op::LaneReport("lane".into(), "w".into(), LaneReport::default()),
+        Op::Lane("lane".into()),
         Op::PrefixWarm("prefix".into(), "w".into(), 1),
         Op::PrefixUsed("prefix".into(), PrefixUse::Uncached),
         Op::SetCursor(claim(), None),
