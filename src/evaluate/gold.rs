@@ -3,6 +3,8 @@
 use csv::ByteRecord;
 
 use super::names;
+use crate::core::ids::RowNo;
+use crate::review::Verdict;
 
 /// Why a gold file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +164,11 @@ impl Gold {
         self.decided.is_some()
     }
 
+    /// The result row that a row (from 0) of decisions is about; none: it is another gold file.
+    pub fn about(&self, row: usize) -> Option<RowNo> {
+        self.decided.as_ref()?.numbers.get(row).copied()
+    }
+
     /// How many rows were left out, as somebody has to come back to them.
     pub fn marked(&self) -> u64 {
         self.decided.as_ref().map_or(0, |decided| decided.marked)
@@ -206,13 +213,16 @@ impl Decided {
             column,
             expected,
         };
-        match decision {
-            b"accepted" | b"changed" => {}
-            b"marked" => {
+        let decision = std::str::from_utf8(decision).ok();
+        match decision.and_then(Verdict::of_name) {
+            Some(Verdict::Accepted | Verdict::Changed) => {}
+            Some(Verdict::Marked) => {
                 self.marked += 1;
                 return Ok(false);
             }
-            _ => return Err(wrong("decision", "accepted, changed or marked")),
+            Some(Verdict::Undone) | None => {
+                return Err(wrong("decision", "accepted, changed or marked"));
+            }
         }
         let number = std::str::from_utf8(number).ok();
         let number = number.and_then(|number| number.trim().parse().ok());

@@ -44,9 +44,9 @@ pub const DEFAULT_THRESHOLD: f64 = 0.3;
 /// The names of a header, for an error about it. A first line of data may be report text: then its number of values (I10).
 fn names<S: AsRef<str>>(header: impl Iterator<Item = S>) -> String {
     let cells: Vec<S> = header.collect();
-    if !crate::records::look_like_names(&cells) {
-        return format!("{} values that look like data", cells.len());
+    let shown = crate::records::shown_names(&cells);
+    match crate::records::look_like_names(&cells) {
+        true => format!("'{shown}'"),
+        false => shown,
     }
-    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
-    format!("'{}'", cells.join(", "))
 }

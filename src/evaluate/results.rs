@@ -4,6 +4,7 @@ use super::evaluator::Prediction;
 use super::names;
 use crate::core::outcome::Outcome;
 use crate::core::problem::Problem;
+use crate::results::own_column;
 use csv::StringRecord;
 use serde::Deserialize;
 
@@ -68,14 +69,14 @@ pub struct Answer {
 
 impl ResultColumns {
     /// Finds the columns. Needed are the id and a code column; without an `outcome` column (results that another program
-    /// wrote) a row with a code is coded and one without is empty. Where a column of ours stands with the prefix `annexa_`,
-    /// the one without it is the input's own and is left alone.
+    /// wrote) a row with a code is coded and one without is empty. Ours stand behind the input's, which are left
+    /// alone, whatever they are called.
     ///
     /// # Errors
     /// When a needed column is not there.
     pub fn find(header: &StringRecord, id_column: &str) -> Result<Self, ResultsError> {
         let plain = |name: &str| header.iter().position(|field| field.trim() == name);
-        let ours = |name: &str| plain(&format!("annexa_{name}")).or_else(|| plain(name));
+        let ours = |name: &str| own_column(header.iter(), name);
         let missing = |wanted: String| ResultsError::NoColumn {
             wanted,
             found: names(header.iter()),

@@ -2,6 +2,7 @@
 
 use super::error::PrecedentsError;
 use crate::core::problem::Problem;
+use crate::records::shown_names;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{Read, Write};
 
@@ -202,7 +203,7 @@ fn read<const N: usize, const M: usize>(
         *place = find(column).ok_or_else(|| PrecedentsError::Column {
             file: file.to_owned(),
             column,
-            found: header.iter().collect::<Vec<_>>().join(", "),
+            found: shown_names(&header.iter().collect::<Vec<_>>()),
         })?;
     }
     let also = optional.map(find);

@@ -55,7 +55,7 @@ pub enum PrecedentsError {
         file: String,
         /// The column that is missing.
         column: &'static str,
-        /// The columns that there are.
+        /// The columns that there are, or their number where they look like data.
         found: String,
     },
     /// A corpus file is not readable as CSV or not decompressible.

@@ -25,6 +25,15 @@ pub fn look_like_names<S: AsRef<str>>(cells: &[S]) -> bool {
     cells.iter().all(|cell| is_like_a_name(cell.as_ref()))
 }
 
+/// The names of a header, for an error about it, or only how many values there are where they look like data (I10).
+pub fn shown_names<S: AsRef<str>>(cells: &[S]) -> String {
+    if !look_like_names(cells) {
+        return format!("{} values that look like data", cells.len());
+    }
+    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+    cells.join(", ")
+}
+
 /// Not long, not a sentence, not a number, without control characters. An empty cell shows nothing and passes.
 fn is_like_a_name(cell: &str) -> bool {
     let digits = cell.split(|c: char| !c.is_numeric());

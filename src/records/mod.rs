@@ -25,7 +25,7 @@ mod sniff;
 mod stream;
 mod transcode;
 
-pub use columns::look_like_names;
+pub use columns::{look_like_names, shown_names};
 pub use dialect::Terminator;
 pub use error::InputError;
 pub use header::{

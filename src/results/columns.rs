@@ -123,6 +123,17 @@ impl ResultColumns {
     }
 }
 
+/// Where a header of results has our column `name`, from 0, if nobody knows which job wrote it: ours stand behind the input's,
+/// with as many `annexa_` before them as it takes not to be called as one of these.
+pub fn own_column<'h>(header: impl IntoIterator<Item = &'h str>, name: &str) -> Option<usize> {
+    let is_it = |field: &str| field.trim().trim_start_matches("annexa_") == name;
+    let fields = header.into_iter().enumerate();
+    fields
+        .filter(|(_, field)| is_it(field))
+        .last()
+        .map(|(at, _)| at)
+}
+
 fn own_names(problem_type: ProblemType, has_second_opinion: bool) -> impl Iterator<Item = String> {
     let first = ["row", "outcome", "review"].into_iter().map(str::to_string);
     let second: &[&str] = match has_second_opinion {
@@ -196,6 +207,26 @@ mod tests {
         let mut changed = columns.names().to_vec();
         changed[4] = "result".to_string();
         assert_eq!(ResultColumns::of_header(&changed, &spec), None);
+    }
+
+    #[test]
+    fn ours_are_known_by_name_and_place_whatever_the_input_has() {
+        for input in [
+            &["id"][..],
+            &["id", "row"],
+            &["annexa_row", "id"],
+            &["id", "row", "annexa_row", "annexa_annexa_annexa_row"],
+        ] {
+            let input: Vec<String> = input.iter().map(|name| name.to_string()).collect();
+            let columns = ResultColumns::new(&input, ProblemType::Both);
+            let header = || columns.names().iter().map(String::as_str);
+            for name in ["row", "outcome", "patient_problem_code"] {
+                let found = own_column(header(), name);
+                assert_eq!(found, columns.own(name), "{name} of {input:?}");
+                assert!(found.is_some());
+            }
+            assert_eq!(own_column(header(), "nothing"), None);
+        }
     }
 
     #[test]

@@ -6,6 +6,6 @@ pub mod formats;
 mod previous;
 mod row;
 
-pub use columns::ResultColumns;
+pub use columns::{ResultColumns, own_column};
 pub use previous::PreviousRows;
 pub use row::{ChunkWriter, ResultRow, SecondCode, header_bytes};

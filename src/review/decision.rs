@@ -41,6 +41,12 @@ impl Verdict {
         Verdict::Undone,
     ];
 
+    /// The one with this name.
+    pub fn of_name(name: &str) -> Option<Verdict> {
+        let mut all = Verdict::ALL.into_iter();
+        all.find(|verdict| verdict.name() == name)
+    }
+
     /// The value of the `decision` column.
     pub fn name(self) -> &'static str {
         match self {
@@ -137,9 +143,7 @@ impl Decision {
         }
         let row = record[0].parse().ok().filter(|row| *row > 0);
         let row = row.ok_or("the row is no number from 1 on")?;
-        let verdict = Verdict::ALL
-            .into_iter()
-            .find(|verdict| *verdict.name() == record[2]);
+        let verdict = Verdict::of_name(&record[2]);
         let verdict = verdict.ok_or("the decision is not accepted, changed or marked")?;
         let codes = |at: usize| {
             let codes = record[at].split(';').map(str::trim);

@@ -67,7 +67,7 @@ impl Pin {
     ///
     /// # Errors
     /// They are about other results.
-    pub(super) fn check(&self, folder: &Path) -> anyhow::Result<Option<()>> {
+    pub fn check(&self, folder: &Path) -> anyhow::Result<Option<()>> {
         let path = folder.join(PIN);
         if !path.exists() {
             return Ok(None);

@@ -85,8 +85,10 @@ fn own(args: &BuildArgs) -> anyhow::Result<Option<Vec<coded::CodedRow>>> {
         return coded::read_coded(path, args).map(Some);
     }
     match (&args.reports, &args.gold) {
-        (Some(results), Some(reviewed)) if coded::is_reviewed(reviewed)? => {
-            coded::read_reviewed(results, reviewed, args).map(Some)
+        (Some(results), Some(gold)) => {
+            let decided = coded::decisions(gold)?;
+            let read = decided.map(|decided| coded::read_reviewed(results, gold, &decided, args));
+            read.transpose()
         }
         _ => Ok(None),
     }

@@ -1,24 +1,27 @@
 //! A user's own coded reports: read from one file, or from results and what a reviewer decided about them; every code checked
 //! against the terms before anything is learnt.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use super::BuildArgs;
+use crate::core::ids::RowNo;
 use crate::core::problem::Problem;
+use crate::evaluate::{Gold, Join};
+use crate::outputs::{OWNER, Outputs};
 use crate::precedents::Report;
+use crate::records::shown_names;
+use crate::results::own_column;
+use crate::review::{PIN, Pin};
 use crate::terms::{Term, TermTable};
 
 /// Problems that are listed one by one.
 const MOST_LISTED: usize = 50;
 /// Characters of a code that are quoted: what stands in the wrong column may be a report.
 const MOST_QUOTED: usize = 12;
-/// The decision of a reviewer who could not decide: no codes to learn from.
-const MARKED: &str = "marked";
 
-/// A coded report, and the row of the file that has its codes, from 1.
+/// A coded report, and its row in the file, or in the results that were reviewed, from 1.
 #[derive(Debug)]
 pub(super) struct CodedRow {
     row: u64,
@@ -58,7 +61,7 @@ impl Columns<'_> {
                 "{} has no column {}: its columns are {}",
                 self.file,
                 names.join(" or "),
-                self.header.iter().collect::<Vec<_>>().join(", ")
+                shown_names(&self.header.iter().collect::<Vec<_>>())
             )
         })
     }
@@ -148,69 +151,100 @@ pub(super) fn read_coded(path: &Path, args: &BuildArgs) -> anyhow::Result<Vec<Co
     Ok(rows)
 }
 
-/// Whether a file is of a reviewer's decisions (`annexa review`).
-pub(super) fn is_reviewed(path: &Path) -> anyhow::Result<bool> {
-    let shown = path.display();
-    let file = std::fs::File::open(path).with_context(|| format!("cannot open {shown}"))?;
-    let mut reader = csv::Reader::from_reader(std::io::BufReader::new(file));
-    let header = reader.headers().ok();
-    let has = |name: &str| header.is_some_and(|header| header.iter().any(|own| own == name));
-    Ok(has("decision") && has("row"))
-}
-
-/// Reads what a reviewer decided about rows of `results`: the rows with a decision, but for those that are only marked.
+/// What a reviewer decided (`annexa review`); none: the file is another gold file.
 ///
 /// # Errors
-/// A missing column, a file that is no CSV, or a decision about a row that is not there.
+/// A missing column, a file that is no CSV, or a decision that is none.
+pub(super) fn decisions(path: &Path) -> anyhow::Result<Option<Gold>> {
+    let shown = path.display();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot open {shown}"))?;
+    let gold = Gold::read(std::io::BufReader::new(file), "id");
+    let gold = gold.with_context(|| shown.to_string())?;
+    Ok(Some(gold).filter(Gold::is_reviewed))
+}
+
+/// The rows of `results` that `decided` (read from `reviewed`) has codes for. A decision is about the row with its number
+/// and its id, and about no other results than those that the reviewer saw.
+///
+/// # Errors
+/// A missing column, a file that is no CSV, a decision about a row that is not there, or decisions about other results.
 pub(super) fn read_reviewed(
     results: &Path,
     reviewed: &Path,
+    decided: &Gold,
     args: &BuildArgs,
 ) -> anyhow::Result<Vec<CodedRow>> {
-    let mut decided: BTreeMap<String, CodedRow> = BTreeMap::new();
-    visit(reviewed, |columns, row, record| {
-        let at = |name| columns.need(&[name]);
-        let field = |at: usize| record.get(at).unwrap_or("").trim().to_owned();
-        let number = field(at("row")?);
-        if field(at("decision")?) == MARKED {
-            decided.remove(&number);
-            return Ok(());
-        }
-        let report = Report {
-            id: String::new(),
-            text: String::new(),
-            product: codes(record, columns.any(&PRODUCT_COLUMNS)),
-            patient: codes(record, columns.any(&PATIENT_COLUMNS)),
-            event_type: String::new(),
-        };
-        // The newest decision counts.
-        decided.insert(number, CodedRow { row, report });
-        Ok(())
-    })?;
+    let mut join = Join::new(decided, None);
     let mut rows = Vec::new();
-    visit(results, |columns, _, record| {
-        let field = |at: usize| record.get(at).unwrap_or("");
-        // Ours gives way to a column of the input.
-        let number = columns.need(&["annexa_row", "row"])?;
-        let (id, text) = (
-            columns.need(&id_column(args))?,
-            columns.need(&text_columns(args))?,
-        );
-        let event_type = columns.find("event_type");
-        if let Some(mut coded) = decided.remove(field(number)) {
-            coded.report.id = field(id).to_owned();
-            coded.report.text = field(text).to_owned();
-            coded.report.event_type = event_type.map_or("", field).to_owned();
-            rows.push(coded);
+    let mut take = |number: RowNo, id: &str, text: &str, event_type: &str| {
+        let Some(at) = join.take(id, number) else {
+            return;
+        };
+        let [product, patient] = decided.codes(at).map(|codes| codes.map(str::to_owned));
+        rows.push(CodedRow {
+            row: number,
+            report: Report {
+                id: id.to_owned(),
+                text: text.to_owned(),
+                product: product.collect(),
+                patient: patient.collect(),
+                event_type: event_type.to_owned(),
+            },
+        });
+    };
+    let folder = |of: &Path| match of.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => ".".into(),
+    };
+    if folder(results).join(OWNER).is_file() {
+        let outputs = Outputs::open(results)?;
+        let beside = folder(reviewed);
+        if beside.join(PIN).is_file() {
+            Pin::of(&outputs)?.check(&beside)?;
         }
-        Ok(())
-    })?;
-    if let Some((number, coded)) = decided.first_key_value() {
+        let names = &outputs.columns().names()[..outputs.columns().input_columns()];
+        for asked in [&args.id_column, &args.text_column].into_iter().flatten() {
+            if !names.contains(asked) {
+                bail!("{} has no column '{asked}'", results.display());
+            }
+        }
+        let mut stored = outputs.rows()?;
+        while let Some(row) = stored.next_row()? {
+            let number = row.row().with_context(|| {
+                format!("{}: a row has no number of its own", results.display())
+            })?;
+            let field = |name: &Option<String>| name.as_ref().and_then(|name| row.input(name));
+            let id = field(&args.id_column).unwrap_or_else(|| row.id());
+            let text = field(&args.text_column).unwrap_or_else(|| row.text());
+            take(number, id, text, row.input("event_type").unwrap_or(""));
+        }
+    } else {
+        visit(results, |columns, at, record| {
+            let field = |at: usize| record.get(at).unwrap_or("");
+            let number = own_column(columns.header.iter(), "row");
+            let number = match number {
+                Some(number) => field(number).trim().parse().ok(),
+                None => return columns.need(&["row"]).map(drop),
+            };
+            let number = number.with_context(|| {
+                format!("{}, row {at}: no number in its column row", columns.file)
+            })?;
+            let id = field(columns.need(&id_column(args))?);
+            let text = field(columns.need(&text_columns(args))?);
+            take(
+                number,
+                id,
+                text,
+                columns.find("event_type").map_or("", field),
+            );
+            Ok(())
+        })?;
+    }
+    if let Some(number) = join.left().next().and_then(|at| decided.about(at)) {
         bail!(
-            "{}, row {}: it is about row '{}', which {} does not have: give the results that were reviewed",
+            "{}: a decision is about row {number}, and {} has no such row with its id, or two decisions are about it: give the \
+             results that were reviewed",
             reviewed.display(),
-            coded.row,
-            quoted(number),
             results.display()
         );
     }

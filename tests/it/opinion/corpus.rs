@@ -99,43 +99,144 @@ fn codes_that_are_not_in_the_terms_are_all_named_by_row_or_dropped() {
     both.refused(64, &["--corpus: the coded reports have no patient code"]);
 }
 
+const REVIEWED: &str = "row,id,decision,product_problem_codes,patient_problem_codes,note,reviewer,reviewed_at,product_problem_was,patient_problem_was\n";
+const LEARN: [&str; 8] = [
+    "corpus",
+    "build",
+    "--reports",
+    "in-annexa/results.csv",
+    "--gold",
+    "reviewed.csv",
+    "--out",
+    "own.bin",
+];
+
+fn decision(row: usize, id: &str, decision: &str, codes: &str) -> String {
+    format!("{row},{id},{decision},{codes},,me,2026-01-01T00:00:00Z,A01,E2403\n")
+}
+
 #[test]
 fn what_a_reviewer_accepted_or_changed_is_learnt_and_what_he_marked_is_not() {
     let place = Place::new();
     place.write("in.csv", sample(40));
     assert_eq!(place.annexa(&["run", "in.csv"]).code, 0);
-    let mut reviewed = String::from(
-        "row,id,decision,product_problem_codes,patient_problem_codes,note,reviewer,reviewed_at,product_problem_was,patient_problem_was\n",
-    );
+    let results = place.results("in-annexa");
+    let mut reviewed = String::from(REVIEWED);
     for row in 1..=20 {
-        let (decision, codes) = match row {
+        let (verdict, codes) = match row {
             1..=9 => ("accepted", "A0401,E2006"),
             10..=15 => ("changed", "A1201;A0401,F02"),
             _ => ("marked", ","),
         };
-        reviewed.push_str(&format!(
-            "{row},i,{decision},{codes},,me,2026-01-01T00:00:00Z,A01,E2403\n"
-        ));
+        reviewed.push_str(&decision(row, results.get(row, "id"), verdict, codes));
     }
     place.write("reviewed.csv", &reviewed);
-    let build = [
-        "corpus",
-        "build",
-        "--reports",
-        "in-annexa/results.csv",
-        "--gold",
-        "reviewed.csv",
-        "--out",
-        "own.bin",
-    ];
-    let built = place.annexa(&build);
+    let built = place.annexa(&LEARN);
     assert_eq!(built.code, 0, "{}", built.err);
     assert!(built.out.contains("artifact  15 reports"), "{}", built.out);
-    // A decision about a row that the results do not have: the wrong file was given.
+    std::fs::remove_file(place.path("own.bin")).unwrap();
+    // A decision about a row that the results do not have, or that is of another report there: the wrong file was given.
+    for (row, id) in [(41, results.get(1, "id")), (21, results.get(22, "id"))] {
+        let wrong = format!("{reviewed}{}", decision(row, id, "accepted", "A0401,"));
+        place.write("reviewed.csv", wrong);
+        let refused = place.annexa(&LEARN);
+        assert_ne!(refused.code, 0);
+        let said = format!("about row {row}, and in-annexa/results.csv has no such row");
+        assert!(refused.err.contains(&said), "{}", refused.err);
+    }
+    // What is no decision is no gold.
+    let unknown = decision(21, results.get(21, "id"), "declined", "A0401,");
+    place.write("reviewed.csv", format!("{reviewed}{unknown}"));
+    for args in [&LEARN[..], &["evaluate", LEARN[3], "reviewed.csv"]] {
+        let refused = place.annexa(args);
+        assert_ne!(refused.code, 0);
+        assert!(
+            refused.err.contains("row 21, column 'decision'"),
+            "{}",
+            refused.err
+        );
+    }
+    assert!(!place.path("own.bin").exists());
+}
+
+#[test]
+fn decisions_are_learnt_of_the_rows_and_the_results_that_they_are_about() {
+    let place = Place::new();
+    // A column of the input that is called as ours would be.
+    let input = sample(12).replacen("mdr_text", "mdr_text,annexa_row", 1);
+    let mut with_column = String::new();
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(input.as_bytes());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for (number, record) in reader.records().enumerate() {
+        let mut fields: Vec<String> = record.unwrap().iter().map(str::to_string).collect();
+        if number > 0 {
+            // Of another row.
+            fields.insert(2, (13 - number).to_string());
+        }
+        writer.write_record(&fields).unwrap();
+    }
+    with_column.push_str(&String::from_utf8(writer.into_inner().unwrap()).unwrap());
+    place.write("in.csv", with_column);
+    assert_eq!(place.annexa(&["run", "in.csv"]).code, 0);
+    let results = place.results("in-annexa");
+    let rows = 1..=5;
+    let decisions =
+        rows.map(|row| decision(row, results.get(row, "id"), "accepted", "A0401,E2006"));
     place.write(
         "reviewed.csv",
-        format!("{reviewed}41,i,accepted,A0401,,,me,,,\n"),
+        format!("{REVIEWED}{}", decisions.collect::<String>()),
     );
-    let refused = place.annexa(&build);
-    assert!(refused.err.contains("row '41'"), "{}", refused.err);
+    let built = place.annexa(&LEARN);
+    assert_eq!(built.code, 0, "{}", built.err);
+    assert!(built.out.contains("artifact  5 reports"), "{}", built.out);
+    let of_folder = std::fs::read(place.path("own.bin")).unwrap();
+    // The same from a copy that lies beside nothing.
+    place.write("copy.csv", place.read("in-annexa/results.csv"));
+    let mut of_copy = LEARN;
+    of_copy[3] = "copy.csv";
+    assert_eq!(place.annexa(&of_copy).code, 0);
+    assert!(std::fs::read(place.path("own.bin")).unwrap() == of_folder);
+    // Decisions that were noted of other results.
+    let pin = serde_json::json!({
+        "schema_version": 1, "job_id": "job-of-others", "results": "results.csv", "results_sha256": "00",
+    });
+    place.write("reviewed.json", pin.to_string());
+    let refused = place.annexa(&LEARN);
+    assert_ne!(refused.code, 0);
+    assert!(
+        refused.err.contains("are about other results"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn i10_the_first_report_of_a_file_without_a_header_is_not_shown() {
+    let place = Place::new();
+    place.write(
+        "coded.csv",
+        "1,The patient Jane Roe died. The pump had stopped.,A0401\n",
+    );
+    place.write(
+        "gold.csv",
+        "id,product_problem_codes,patient_problem_codes\n1,A0401,\n",
+    );
+    for args in [
+        &["coded.csv"][..],
+        &["--reports", "coded.csv", "--gold", "gold.csv"],
+        &["--reports", "coded.csv", "--gold", "coded.csv"],
+        &["--corpus", "coded.csv"],
+    ] {
+        let refused = place.annexa(&[&["corpus", "build", "--out", "own.bin"], args].concat());
+        assert_ne!(refused.code, 0);
+        assert!(!refused.err.contains("Jane"), "{}", refused.err);
+        assert!(
+            refused.err.contains("3 values that look like data"),
+            "{}",
+            refused.err
+        );
+    }
 }
