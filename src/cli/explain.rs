@@ -2,14 +2,13 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 
-use super::exit;
 use super::fleet::json;
 use super::run::default_answers_file;
+use super::{exit, named};
 use crate::adapters::aws::bedrock::Wording;
 use crate::adapters::local::precedents;
 use crate::adapters::local::sqlite::SqliteAnswers;
@@ -90,7 +89,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         (None, None) => bail!("no row is named: give its number, or --id"),
     };
     let chunk = find(&outputs, &name)?;
-    let terms = terms(args)?;
+    let terms = named::terms(args.terms.as_deref())?;
     let coded = coded(args, &outputs)?;
     let wording = wording(args, &outputs, &terms, coded.as_ref())?;
     // Not there in a folder that somebody has copied in part: then the price is not known.
@@ -115,18 +114,6 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         false => out.write_all(render(&explanation).as_bytes())?,
     }
     Ok(exit::OK)
-}
-
-fn terms(args: &ExplainArgs) -> anyhow::Result<Arc<TermTable>> {
-    let Some(path) = &args.terms else {
-        return Ok(TermTable::builtin());
-    };
-    let shown = path.display();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-    Ok(Arc::new(TermTable::from_csv_bytes(
-        &shown.to_string(),
-        &bytes,
-    )?))
 }
 
 /// How the job's model is asked; none: it runs on this machine.
@@ -155,11 +142,7 @@ fn wording(
 fn coded(args: &ExplainArgs, outputs: &Outputs) -> anyhow::Result<Option<CodedReports>> {
     let spec = &outputs.owner().spec;
     let coded = match &args.corpus {
-        Some(path) => {
-            let shown = path.display();
-            let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-            CodedReports::from_bytes(&bytes).with_context(|| format!("--corpus {shown}"))?
-        }
+        Some(path) => named::corpus(path)?,
         None if spec.precedents > 0 => CodedReports::builtin()?,
         None => return Ok(None),
     };

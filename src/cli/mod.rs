@@ -12,6 +12,7 @@ pub mod forms;
 mod generate;
 pub mod input;
 pub mod models;
+mod named;
 pub mod program;
 pub mod report;
 pub mod review;

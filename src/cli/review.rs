@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::{exit, terms};
+use super::{exit, named};
 use crate::core::ids::RowNo;
 use crate::core::outcome::ReviewReason;
 use crate::outputs::Outputs;
@@ -156,7 +156,7 @@ fn reviewer(named: Option<&str>, user: Option<&str>) -> anyhow::Result<String> {
 
 /// The terms that the results were coded with.
 fn own_terms(args: &ReviewArgs, outputs: &Outputs) -> anyhow::Result<Arc<TermTable>> {
-    let table = terms::open(args.terms.as_deref())??;
+    let table = named::terms(args.terms.as_deref())?;
     let spec = &outputs.owner().spec;
     if table.sha256_hex() != spec.terms_sha256 {
         let own = match (&args.terms, spec.terms()) {
@@ -183,11 +183,9 @@ fn precedents(args: &ReviewArgs, outputs: &Outputs) -> anyhow::Result<(Arc<Prece
         };
         return Ok((Precedents::builtin()?, named.to_string()));
     };
-    let shown = file.display();
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read --corpus {shown}"))?;
-    let read = Precedents::from_bytes(&bytes).with_context(|| format!("--corpus {shown}"))?;
+    let read = named::corpus(file)?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    Ok((Arc::new(read), name.into_owned()))
+    Ok((read.precedents().clone(), name.into_owned()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::examples::MAX_EXAMPLES;
 use crate::core::answer::{IncidentAnswer, Suggestion};
-use crate::core::opinion::{Agreement, SecondOpinion};
+use crate::core::opinion::{Agreement, SecondOpinion, uses_coded_reports};
 use crate::core::outcome::AnsweredBy;
 use crate::core::problem::{Problem, ProblemType};
 use crate::ports::model::ModelInfo;
@@ -121,9 +121,7 @@ impl Asked<'_> {
                 "{examples}: {model} answers from the coded reports and reads no examples; leave it out, or name a Claude model"
             ));
         }
-        let is_used = self.examples > 0
-            || self.second_opinion == Some(SecondOpinion::Precedents)
-            || info.answers_repeat;
+        let is_used = uses_coded_reports(self.second_opinion, self.examples) || info.answers_repeat;
         let Some(own) = self.own_corpus else {
             return problems;
         };

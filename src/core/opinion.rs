@@ -25,6 +25,11 @@ impl SecondOpinion {
     }
 }
 
+/// Whether coded reports are used beside a model: as a second opinion, or as so many examples a report.
+pub fn uses_coded_reports(second_opinion: Option<SecondOpinion>, examples: u32) -> bool {
+    second_opinion == Some(SecondOpinion::Precedents) || examples > 0
+}
+
 impl std::str::FromStr for SecondOpinion {
     type Err = String;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format::Format;
 use super::money::NanoUsd;
-use super::opinion::SecondOpinion;
+use super::opinion::{SecondOpinion, uses_coded_reports};
 use super::problem::ProblemType;
 
 /// An object in a bucket. Locally a bucket is a folder that the composition names.
@@ -19,6 +19,11 @@ pub struct BlobRef {
 }
 
 impl BlobRef {
+    /// What the two name, where both are said.
+    pub fn of(bucket: Option<&String>, key: Option<&String>) -> Option<BlobRef> {
+        Some(BlobRef::new(bucket?, key?))
+    }
+
     /// Names `key` in `bucket`.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> BlobRef {
         BlobRef {
@@ -219,18 +224,17 @@ impl JobSpec {
 
     /// The user's own terms, if any.
     pub fn terms(&self) -> Option<BlobRef> {
-        Some(BlobRef::new(
-            self.imdrf_bucket.as_ref()?,
-            self.imdrf_key.as_ref()?,
-        ))
+        BlobRef::of(self.imdrf_bucket.as_ref(), self.imdrf_key.as_ref())
     }
 
     /// The user's own coded reports, if any.
     pub fn corpus(&self) -> Option<BlobRef> {
-        Some(BlobRef::new(
-            self.corpus_bucket.as_ref()?,
-            self.corpus_key.as_ref()?,
-        ))
+        BlobRef::of(self.corpus_bucket.as_ref(), self.corpus_key.as_ref())
+    }
+
+    /// Whether coded reports are used beside the model.
+    pub fn uses_coded_reports(&self) -> bool {
+        uses_coded_reports(self.second_opinion, self.precedents)
     }
 }
 

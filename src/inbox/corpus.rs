@@ -3,7 +3,7 @@
 use super::pin::{pin, read_small};
 use super::request::JobRequest;
 use super::resolve::Unresolved;
-use crate::core::opinion::SecondOpinion;
+use crate::core::opinion::uses_coded_reports;
 use crate::jobs::corpus::read;
 use crate::ports::{Blobs, Clock};
 use crate::precedents::CodedReports;
@@ -26,9 +26,7 @@ pub(super) async fn pinned(
 ) -> Result<Option<PinnedCorpus>, Unresolved> {
     let refused = |problem: String| Unresolved::Refused(vec![problem]);
     let Some(blob) = request.corpus() else {
-        let needs_some = request.second_opinion == Some(SecondOpinion::Precedents)
-            || request.precedents.is_some_and(|count| count > 0);
-        if !needs_some {
+        if !uses_coded_reports(request.second_opinion, request.precedents.unwrap_or(0)) {
             return Ok(None);
         }
         let reports = CodedReports::builtin().map_err(|error| refused(error.to_string()))?;

@@ -207,26 +207,17 @@ impl JobRequest {
 
     /// The input, if the request names it.
     pub fn input(&self) -> Option<BlobRef> {
-        Some(BlobRef::new(
-            self.input_bucket.as_ref()?,
-            self.input_key.as_ref()?,
-        ))
+        BlobRef::of(self.input_bucket.as_ref(), self.input_key.as_ref())
     }
 
     /// The user's own terms, if the request names them.
     pub fn terms(&self) -> Option<BlobRef> {
-        Some(BlobRef::new(
-            self.imdrf_bucket.as_ref()?,
-            self.imdrf_key.as_ref()?,
-        ))
+        BlobRef::of(self.imdrf_bucket.as_ref(), self.imdrf_key.as_ref())
     }
 
     /// The user's own coded reports, if the request names them.
     pub fn corpus(&self) -> Option<BlobRef> {
-        Some(BlobRef::new(
-            self.corpus_bucket.as_ref()?,
-            self.corpus_key.as_ref()?,
-        ))
+        BlobRef::of(self.corpus_bucket.as_ref(), self.corpus_key.as_ref())
     }
 
     /// What a job goes on under when it is asked for again: what is said here, and what it had else.

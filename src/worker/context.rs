@@ -304,10 +304,8 @@ impl Worker {
                 .as_ref()
                 .map(|others| KeyBase::of_second_sample(others, info)),
         });
-        let uses_library =
-            spec.precedents > 0 || spec.second_opinion == Some(SecondOpinion::Precedents);
         let library = coded
-            .filter(|_| uses_library)
+            .filter(|_| spec.uses_coded_reports())
             .map(|coded| ports.models.library(&terms, &coded));
         let limits = spec.limits();
         let service = info.service.as_ref();

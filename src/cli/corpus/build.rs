@@ -1,6 +1,7 @@
 //! `annexa corpus build`.
 
 use super::{BuildArgs, coded};
+use crate::cli::named;
 use crate::core::problem::Problem;
 use crate::precedents::corpus::{self, Report};
 use crate::precedents::{self, FOLDS, HeldOut, Precedents, PrecedentsError};
@@ -10,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 /// zstd's strongest level that needs no special window on reading.
 const CORPUS_ZSTD_LEVEL: i32 = 19;
@@ -19,7 +19,8 @@ const CORPUS_ZSTD_LEVEL: i32 = 19;
 pub(super) const BUILTIN_CORPUS: &[u8] = include_bytes!("../../../data/corpus/reports.csv.zst");
 
 pub(super) fn run(args: &BuildArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let terms = terms(args)?;
+    // Codes are checked against it.
+    let terms = named::terms(args.terms.as_deref())?;
     let mut reports = match own(args)? {
         Some(rows) => {
             let (reports, left_out) = coded::checked(rows, &terms, args.drop_unknown)?;
@@ -66,17 +67,6 @@ pub(super) fn run(args: &BuildArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         args.out.display()
     )?;
     Ok(())
-}
-
-/// The table that codes are checked against.
-fn terms(args: &BuildArgs) -> anyhow::Result<Arc<TermTable>> {
-    let Some(path) = &args.terms else {
-        return Ok(TermTable::builtin());
-    };
-    let shown = path.display().to_string();
-    let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-    let table = TermTable::from_csv_bytes(&shown, &bytes);
-    Ok(Arc::new(table.context("--terms")?))
 }
 
 /// A user's own coded reports; none: the flags name a corpus, or reports with the codes of a register.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::args::RunArgs;
 use super::models;
 use crate::adapters::models::Opened;
+use crate::cli::named;
 use crate::coding::opinion::{Asked, Names};
 use crate::config::WebhookConfig;
-use crate::core::opinion::SecondOpinion;
+use crate::core::opinion::uses_coded_reports;
 use crate::ports::{Clock, Model};
 use crate::precedents::CodedReports;
 use crate::records;
@@ -131,38 +132,24 @@ fn flags(args: &RunArgs) -> Vec<String> {
 }
 
 fn terms(args: &RunArgs) -> Result<Arc<TermTable>, Vec<String>> {
-    let Some(path) = &args.terms else {
-        return Ok(TermTable::builtin());
-    };
-    let bytes = std::fs::read(path)
-        .map_err(|error| vec![format!("--terms {}: {error}", path.display())])?;
-    match TermTable::from_csv_bytes(&path.display().to_string(), &bytes) {
-        Ok(table) => {
-            for warning in table
-                .warnings()
-                .iter()
-                .chain(&models::warnings(&args.model, &table))
-            {
-                eprintln!("annexa: warning: {warning}");
-            }
-            Ok(Arc::new(table))
+    let table = named::terms(args.terms.as_deref());
+    let table = table.map_err(|error| vec![format!("{error:#}")])?;
+    if args.terms.is_some() {
+        let of_model = models::warnings(&args.model, &table);
+        for warning in table.warnings().iter().chain(&of_model) {
+            eprintln!("annexa: warning: {warning}");
         }
-        Err(error) => Err(vec![format!("--terms: {error}")]),
     }
+    Ok(table)
 }
 
 /// The coded reports that the job uses.
 fn corpus(args: &RunArgs) -> Result<Option<CodedReports>, String> {
     if let Some(path) = &args.corpus {
-        let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|error| format!("--corpus {shown}: {error}"))?;
-        let coded = CodedReports::from_bytes(&bytes);
-        return coded
-            .map(Some)
-            .map_err(|error| format!("--corpus {shown}: {error}"));
+        let coded = named::corpus(path).map(Some);
+        return coded.map_err(|error| format!("{error:#}"));
     }
-    let is_used = args.second_opinion == Some(SecondOpinion::Precedents) || args.precedents > 0;
-    match is_used {
+    match uses_coded_reports(args.second_opinion, args.precedents) {
         true => CodedReports::builtin()
             .map(Some)
             .map_err(|error| error.to_string()),
