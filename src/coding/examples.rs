@@ -11,7 +11,7 @@ use super::text::prepare;
 use crate::core::problem::{Problem, ProblemType};
 use crate::ports::model::Example;
 use crate::precedents::corpus::fold;
-use crate::precedents::{CodedReports, Precedents};
+use crate::precedents::{CodedReports, Precedents, is_same};
 use crate::terms::TermTable;
 
 /// The most examples a report.
@@ -23,9 +23,6 @@ pub const EXAMPLE_CHARS: u32 = 1_000;
 /// What an example counts when calls are packed: a fixed number, so that calls are a function of the texts alone, and an
 /// estimate need not look anything up.
 pub const EXAMPLE_BYTES: usize = EXAMPLE_CHARS as usize + 150;
-
-/// From so many characters on a text that begins like another counts as the same: one of them was cut.
-const SAME_FROM: usize = 200;
 
 /// Reports that are looked at for each one that is shown: texts come again and again in MAUDE.
 const LOOKED_AT: usize = 3;
@@ -100,16 +97,6 @@ pub fn choose(
     examples
 }
 
-/// Whether two folded texts are of one report: equal, or one is the beginning of the other.
-fn is_same(one: &str, other: &str) -> bool {
-    let (short, long) = match one.len() <= other.len() {
-        true => (one, other),
-        false => (other, one),
-    };
-    short.len() == long.len() && short == long
-        || short.len() >= SAME_FROM && long.starts_with(short)
-}
-
 /// Bytes that an example of `precedents` takes on the average, about: for estimates.
 pub fn mean_bytes(precedents: &Precedents) -> u64 {
     let reports = precedents.reports();
@@ -176,14 +163,6 @@ mod tests {
                 .all(|e| e.patient.is_empty() && !e.product.is_empty())
         );
         assert_eq!(shown(&text, ProblemType::Both, 0), []);
-    }
-
-    #[test]
-    fn short_texts_that_begin_alike_are_not_the_same_report() {
-        assert!(is_same("device broke", "device broke"));
-        assert!(!is_same("device broke", "device broke. patient died"));
-        let long = "a b ".repeat(100);
-        assert!(is_same(&long, &format!("{long}and on")));
     }
 
     #[test]

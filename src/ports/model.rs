@@ -157,6 +157,9 @@ pub trait Models: Send + Sync {
 /// Coded reports, to be asked beside a model. Costs nothing and is the same on every machine.
 #[async_trait]
 pub trait Library: Send + Sync {
+    /// Which of `texts` the coded reports hold themselves: what they say of these was learnt from these, and is no opinion.
+    async fn holds(&self, texts: Vec<String>) -> PortResult<Vec<bool>>;
+
     /// What the offline model says of `texts`: a tool input as a model would give it, to be validated as every answer.
     async fn answers(&self, asked: ProblemType, texts: Vec<String>) -> PortResult<Value>;
 

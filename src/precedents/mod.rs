@@ -13,6 +13,7 @@ mod decision;
 mod error;
 mod evidence;
 mod features;
+mod held;
 mod linear;
 pub mod measure;
 mod neighbours;
@@ -33,6 +34,7 @@ pub use coded::CodedReports;
 pub use corpus::Report;
 pub use decision::{any_specific, is_generic};
 pub use error::PrecedentsError;
+pub use held::is_same;
 pub use suggest::{Scratch, Verdict};
 pub use train::{FOLDS, HeldOut, Scored, Selectable, finish, folds, score_fold, train};
 
@@ -53,6 +55,7 @@ thread_local! {
 pub struct Precedents {
     content: artifact::Content,
     carried: ReportLabels,
+    held: OnceLock<held::Held>,
 }
 
 /// A coded report that resembles a text.
@@ -97,7 +100,11 @@ impl Precedents {
             .iter()
             .map(|report| content.linear.labels_of(report));
         let carried = ReportLabels::new(labels);
-        Precedents { content, carried }
+        Precedents {
+            content,
+            carried,
+            held: OnceLock::new(),
+        }
     }
 
     /// The codes of `text` for the asked problems, of those that `selectable` lets through. Both lists are empty if no
@@ -124,6 +131,14 @@ impl Precedents {
             similarity: n.similarity,
         };
         scratch.near.iter().map(view).collect()
+    }
+
+    /// Whether one of the coded reports has this very text, or one of the two is the beginning of the other: what is said of
+    /// such a text was learnt from it.
+    pub fn holds(&self, text: &str) -> bool {
+        let reports = &self.content.reports;
+        let held = self.held.get_or_init(|| held::Held::new(reports));
+        held.has(reports, text)
     }
 
     /// The coded reports, in the corpus's order.

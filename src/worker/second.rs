@@ -16,10 +16,20 @@ use crate::results::ResultRow;
 pub(super) enum Second {
     /// Nobody was to be asked, or there is no first answer.
     NotAsked,
-    /// The coded reports say this; none: they could not be asked for this text.
-    Precedents(Option<IncidentAnswer>),
+    /// The coded reports say this.
+    Precedents(Said),
     /// The model, asked once more.
     Sample(Answered),
+}
+
+/// What the coded reports say of a text.
+pub(super) enum Said {
+    /// These codes.
+    Answer(IncidentAnswer),
+    /// Nothing: it is one of them, and what they said would be what they were told.
+    IsOneOfThem,
+    /// They could not be asked for it.
+    Nothing,
 }
 
 /// The second opinions on `groups`, in their order.
@@ -55,7 +65,7 @@ async fn look_up(
     context: &JobContext,
     library: &dyn Library,
     texts: &[&str],
-) -> PortResult<Vec<Option<IncidentAnswer>>> {
+) -> PortResult<Vec<Said>> {
     match ask(context, library, texts).await {
         Err(error) if error.class == ErrorClass::Bug => {}
         said => return said,
@@ -63,27 +73,25 @@ async fn look_up(
     let mut one_by_one = Vec::with_capacity(texts.len());
     for text in texts {
         match ask(context, library, &[text]).await {
-            Err(error) if error.class == ErrorClass::Bug => one_by_one.push(None),
+            Err(error) if error.class == ErrorClass::Bug => one_by_one.push(Said::Nothing),
             said => one_by_one.extend(said?),
         }
     }
     Ok(one_by_one)
 }
 
-async fn ask(
-    context: &JobContext,
-    library: &dyn Library,
-    texts: &[&str],
-) -> PortResult<Vec<Option<IncidentAnswer>>> {
+async fn ask(context: &JobContext, library: &dyn Library, texts: &[&str]) -> PortResult<Vec<Said>> {
     let asked = context.spec.problem_type;
-    let owned = texts.iter().map(|text| text.to_string()).collect();
-    let input = library.answers(asked, owned).await?;
+    let owned = || texts.iter().map(|text| text.to_string()).collect();
+    let held = library.holds(owned()).await?;
+    let input = library.answers(asked, owned()).await?;
     // As every answer: a code that may not be chosen in this job's terms never gets into a row.
     let checked = validate(Some(&input), texts, asked, &context.terms);
-    let answer = |checked| match checked {
-        Checked::Valid(answer) | Checked::Invalid { kept: answer, .. } => Some(answer),
+    let said = |(checked, is_held)| match checked {
+        _ if is_held => Said::IsOneOfThem,
+        Checked::Valid(answer) | Checked::Invalid { kept: answer, .. } => Said::Answer(answer),
     };
-    Ok(checked.into_iter().map(answer).collect())
+    Ok(checked.into_iter().zip(held).map(said).collect())
 }
 
 /// Puts a second opinion into a row that has its first answer. `is_first`: the row that was asked for; the others share its
@@ -97,7 +105,17 @@ pub(super) fn settle(
 ) {
     let (said, disagrees) = match second {
         Second::NotAsked => return,
-        Second::Precedents(said) => (said.as_ref(), ReviewReason::PrecedentsDisagree),
+        Second::Precedents(Said::Answer(said)) => (Some(said), ReviewReason::PrecedentsDisagree),
+        Second::Precedents(said) => {
+            if matches!(said, Said::IsOneOfThem) && result.outcome == Outcome::Coded {
+                let what = format!(
+                    "row {}: the coded reports hold this very text: what they would say of it is what they were told",
+                    result.row
+                );
+                result.say(ReviewReason::NoSecondOpinion.name(), what);
+            }
+            (None, ReviewReason::PrecedentsDisagree)
+        }
         Second::Sample(sample) => {
             charge(result, sample, is_first, context, claim);
             let said = match sample {
@@ -112,7 +130,10 @@ pub(super) fn settle(
         }
     };
     let Some(said) = said else {
-        result.review.insert(ReviewReason::NoSecondOpinion);
+        // Others are to be read anyway.
+        if result.outcome == Outcome::Coded {
+            result.review.insert(ReviewReason::NoSecondOpinion);
+        }
         return;
     };
     let asked = context.spec.problem_type;

@@ -143,6 +143,13 @@ impl Model for PrecedentsModel {
 
 #[async_trait]
 impl Library for PrecedentsModel {
+    async fn holds(&self, texts: Vec<String>) -> PortResult<Vec<bool>> {
+        self.blocking(move |precedents, _| {
+            texts.iter().map(|text| precedents.holds(text)).collect()
+        })
+        .await
+    }
+
     async fn answers(&self, asked: ProblemType, texts: Vec<String>) -> PortResult<Value> {
         self.blocking(move |precedents, terms| tool_input(precedents, terms, asked, &texts))
             .await

@@ -9,7 +9,8 @@ use crate::adapters::local::clock::SystemClock;
 use crate::core::problem::Problem;
 use crate::outputs::{Outputs, StoredRows};
 use crate::ports::Clock;
-use crate::precedents::Precedents;
+use crate::precedents::corpus::fold;
+use crate::precedents::{Precedents, is_same};
 use crate::report::summary::rfc3339;
 use crate::review::{
     Decision, DecisionLog, Draft, Effect, Near, Session, ShownRow, Undo, Verdict, draw,
@@ -17,6 +18,8 @@ use crate::review::{
 
 /// Coded reports that are shown beside a row.
 const NEAREST: usize = 10;
+/// Reports that are looked at for each one that is shown: texts come again and again.
+const LOOKED_AT: usize = 3;
 /// Characters of their texts.
 const NEAR_CHARS: usize = 240;
 
@@ -159,8 +162,12 @@ impl Screen<'_> {
 }
 
 fn near(precedents: &Precedents, text: &str) -> Vec<Near> {
-    let found = precedents.nearest(text, NEAREST).into_iter();
+    // The report itself, where it is among them, would only say its own codes. Its copies stand in front.
+    let own = fold(text);
+    let found = precedents.nearest(text, NEAREST * LOOKED_AT).into_iter();
     found
+        .filter(|near| !is_same(&own, &near.report.folded_text()))
+        .take(NEAREST)
         .map(|near| Near {
             id: near.report.id.clone(),
             similarity: near.similarity,

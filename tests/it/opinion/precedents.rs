@@ -82,9 +82,10 @@ fn rows_are_marked_where_coded_reports_of_the_users_own_say_something_else() {
                 .get(row, &format!("{prefix}_second_code"))
                 .is_empty()
         });
+        let is_coded = results.get(row, "outcome") == "coded";
         assert_eq!(
             is_marked(&results, row, "no_second_opinion"),
-            has_none,
+            is_coded && has_none,
             "row {row}"
         );
         second_codes
@@ -106,6 +107,74 @@ fn rows_are_marked_where_coded_reports_of_the_users_own_say_something_else() {
         spec["spec"]["corpus_sha256"],
         crate::cli::harness::sha256(&bytes)
     );
+}
+
+#[test]
+fn coded_reports_give_no_opinion_on_a_text_that_they_hold() {
+    let rehearsal = Rehearsal::new(Settings::default());
+    let place = &rehearsal.place;
+    place.write("in.csv", sample(12));
+    // The first six reports of the file, as somebody coded them, one of them cut; and others.
+    let input = place.read("in.csv");
+    let mut reader = csv::Reader::from_reader(input.as_bytes());
+    let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let mut coded = csv::Writer::from_writer(Vec::new());
+    let header = [
+        "id",
+        "mdr_text",
+        "product_problem_codes",
+        "patient_problem_codes",
+    ];
+    coded.write_record(header).unwrap();
+    let mut learnt = |id: usize, text: &str| {
+        let codes = [("A0504", "E2006"), ("A1201", "E0611")][id % 2];
+        coded
+            .write_record([&id.to_string(), text, codes.0, codes.1])
+            .unwrap();
+    };
+    let long = records[5][1].len() > 400;
+    for (at, record) in records[..6].iter().enumerate() {
+        let text = record[1].to_lowercase();
+        match at == 5 && long {
+            true => learnt(at, &text.chars().take(300).collect::<String>()),
+            false => learnt(at, &text),
+        }
+    }
+    for other in 6..20 {
+        learnt(
+            other,
+            &format!("THE DEVICE WAS NOT RETURNED AND THE PATIENT DIED {other}"),
+        );
+    }
+    place.write("coded.csv", coded.into_inner().unwrap());
+    let built = place.annexa(&["corpus", "build", "coded.csv", "--out", "coded.bin"]);
+    assert_eq!(built.code, 0, "{}", built.err);
+    let ran = rehearsal.run(&["--second-opinion", "precedents", "--corpus", "coded.bin"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let results = place.results("in-annexa");
+    let mut has_some = 0;
+    for row in 1..=12 {
+        let is_held = records[..6].iter().any(|own| own[1] == records[row - 1][1]);
+        let is_coded = results.get(row, "outcome") == "coded";
+        let seconds = PREFIXES.map(|prefix| results.get(row, &format!("{prefix}_second_code")));
+        if is_held {
+            assert_eq!(seconds, [""; 2], "row {row}");
+            assert_eq!(
+                is_marked(&results, row, "no_second_opinion"),
+                is_coded,
+                "row {row}"
+            );
+            let error = results.get(row, "error");
+            assert_eq!(
+                error.contains("hold this very text"),
+                is_coded,
+                "row {row}: {error}"
+            );
+        } else {
+            has_some += usize::from(seconds.iter().any(|code| !code.is_empty()));
+        }
+    }
+    assert!(has_some >= 4, "{has_some}");
 }
 
 #[test]
