@@ -6,6 +6,7 @@ use super::aws::bedrock::{BedrockClients, BedrockModel};
 use super::local::{precedents, rehearsal};
 use crate::catalog::{Catalog, ModelFacts};
 use crate::coding::examples::ExamplesSetting;
+use crate::core::money::Price;
 use crate::core::problem::ProblemType;
 use crate::ports::error::PortResult;
 use crate::ports::{Clock, Library, Model};
@@ -52,6 +53,15 @@ pub fn offline(
         )?),
     };
     Ok(Some(model))
+}
+
+/// What the tokens of a model cost in `region`, by its id alone; none: not known.
+pub fn price(model_id: &str, catalog: &Catalog, region: Option<&str>) -> Option<Price> {
+    match model_id {
+        precedents::MODEL_ID => Some(precedents::PRICE),
+        rehearsal::MODEL_ID => Some(rehearsal::PRICE),
+        _ => catalog.find_in(model_id, region).price,
+    }
 }
 
 /// Somebody who looks things up in `coded`, for terms of `terms`.

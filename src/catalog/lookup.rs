@@ -57,7 +57,7 @@ impl Catalog {
     }
 
     /// As [`Catalog::find`], for calls in a Region.
-    pub(super) fn find_in(&self, model_id: &str, region: Option<&str>) -> Known {
+    pub fn find_in(&self, model_id: &str, region: Option<&str>) -> Known {
         let id = ModelId::parse(model_id);
         let facts = match &id.base {
             Some(base) => self.models.get(base),

@@ -10,6 +10,7 @@ use crate::adapters::models;
 use crate::catalog::Catalog;
 use crate::coding::examples::ExamplesSetting;
 use crate::config::FleetConfig;
+use crate::core::money::Price;
 use crate::core::problem::ProblemType;
 use crate::core::spec::JobSpec;
 use crate::ports::error::{ErrorClass, PortError, PortResult};
@@ -138,6 +139,11 @@ impl Models for FleetModels {
             return Err(PortError::new(ErrorClass::LaneParked, what));
         }
         Ok(model)
+    }
+
+    fn price(&self, spec: &JobSpec) -> Option<Price> {
+        let region = self.clients.as_ref().ok().map(|clients| clients.region());
+        models::price(&spec.model_id, &self.catalog, region)
     }
 
     fn library(&self, terms: &Arc<TermTable>, coded: &CodedReports) -> Arc<dyn Library> {

@@ -22,6 +22,10 @@ impl Models for AnyModel {
         OneModel(Arc::new(model)).open(spec, terms, coded)
     }
 
+    fn price(&self, _: &JobSpec) -> Option<crate::core::money::Price> {
+        None
+    }
+
     fn library(
         &self,
         terms: &Arc<TermTable>,

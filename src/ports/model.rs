@@ -150,6 +150,9 @@ pub trait Models: Send + Sync {
         coded: Option<&CodedReports>,
     ) -> PortResult<Arc<dyn Model>>;
 
+    /// What the tokens of the model that `spec` names cost, by its id alone: nothing is opened or read for it. None: not known.
+    fn price(&self, spec: &JobSpec) -> Option<Price>;
+
     /// Somebody who looks things up in `coded`, for terms of `terms`.
     fn library(&self, terms: &Arc<TermTable>, coded: &CodedReports) -> Arc<dyn Library>;
 }

@@ -19,6 +19,15 @@ use crate::terms::TermTable;
 /// The model's id, in specs and on the command line.
 pub const MODEL_ID: &str = "precedents";
 
+/// What its tokens cost: nothing.
+pub const PRICE: Price = Price {
+    input_pico_usd: 0,
+    output_pico_usd: 0,
+    cache_read_pico_usd: 0,
+    cache_write_pico_usd: 0,
+    long_prompt: None,
+};
+
 /// The offline model, answering from one table of terms.
 pub struct PrecedentsModel {
     info: ModelInfo,
@@ -76,7 +85,7 @@ pub fn info(coded: &CodedReports) -> ModelInfo {
         model_id: MODEL_ID.to_string(),
         prompt_version: format!("precedents-{}", coded.short()),
         answered_by: AnsweredBy::Precedents,
-        price: Some(Price::default()),
+        price: Some(PRICE),
         is_paid: false,
         answers_repeat: true,
         service: None,

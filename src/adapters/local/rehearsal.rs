@@ -49,19 +49,21 @@ pub struct RehearsalModel {
     calls: AtomicU64,
 }
 
-/// What is fixed about the rehearsal model. Its price is made up: 1 and 5 US dollars per million tokens.
+/// What its tokens cost. Made up: 1 and 5 US dollars per million.
+pub const PRICE: Price = Price {
+    input_pico_usd: 1_000_000,
+    output_pico_usd: 5_000_000,
+    cache_read_pico_usd: 100_000,
+    cache_write_pico_usd: 1_250_000,
+    long_prompt: None,
+};
+
+/// What is fixed about the rehearsal model.
 pub fn info(coded: &CodedReports) -> ModelInfo {
-    let price = Price {
-        input_pico_usd: 1_000_000,
-        output_pico_usd: 5_000_000,
-        cache_read_pico_usd: 100_000,
-        cache_write_pico_usd: 1_250_000,
-        long_prompt: None,
-    };
     ModelInfo {
         model_id: MODEL_ID.to_string(),
         answered_by: AnsweredBy::Model,
-        price: Some(price),
+        price: Some(PRICE),
         is_paid: true,
         ..precedents::info(coded)
     }

@@ -188,6 +188,10 @@ impl Models for OneModel {
         Ok(self.0.clone())
     }
 
+    fn price(&self, _: &JobSpec) -> Option<Price> {
+        self.0.info().price
+    }
+
     fn library(&self, terms: &Arc<TermTable>, coded: &CodedReports) -> Arc<dyn Library> {
         crate::adapters::models::library(terms, coded)
     }

@@ -47,17 +47,8 @@ pub(super) async fn write_outputs(
         // Stopped before there was a plan: nothing but the reason can be said.
         None => merge::Merged::default(),
     };
-    // The price is the model's, and with examples the model is known by their corpus. Without it, as without a model, the
-    // price is not known, and a stopped job ends all the same.
-    let coded = match jobs::corpus::load(&*ports.clock, &*ports.blobs, &job.spec).await {
-        Err(error) if error.is_retryable() => return Err(error),
-        coded => coded.ok().flatten(),
-    };
-    let price = ports
-        .models
-        .open(&job.spec, &terms, coded.as_ref())
-        .ok()
-        .and_then(|model| model.info().price);
+    // By the model's id alone: whoever finishes, and whatever can still be read, says the same (I6).
+    let price = ports.models.price(&job.spec);
     let mut counted = job.clone();
     counted.counters.tally += merged.unfinished;
     let summary = Summary::new(&counted, &merged.stats, price, &terms);

@@ -9,6 +9,7 @@ use crate::adapters::aws::config::AwsConfig;
 use crate::adapters::local::{precedents, rehearsal};
 use crate::adapters::models::{self, Opened};
 use crate::coding::examples::ExamplesSetting;
+use crate::core::money::Price;
 use crate::core::problem::Problem;
 use crate::core::spec::{JobSpec, defaults};
 use crate::ports::error::{PortError, PortResult};
@@ -126,6 +127,10 @@ impl Models for TheModel {
             )));
         }
         Ok(self.0.clone())
+    }
+
+    fn price(&self, _: &JobSpec) -> Option<Price> {
+        self.0.info().price
     }
 
     fn library(&self, terms: &Arc<TermTable>, coded: &CodedReports) -> Arc<dyn Library> {
