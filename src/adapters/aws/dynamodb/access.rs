@@ -28,6 +28,33 @@ pub struct DynamoLedger {
     pub(super) limits: ChunkLimits,
 }
 
+/// A job and its counters from their items; none: there is no such job.
+pub(super) fn head_of(items: &[Item]) -> PortResult<Option<Head>> {
+    let Some(first) = items.first() else {
+        return Ok(None);
+    };
+    if Reader(first).sk()? != super::keys::JOB {
+        return Ok(None);
+    }
+    let mut kept = KeptJob::from_item(first)?;
+    let mut counters = Counters::default();
+    let shards = counters_prefix(kept.job.generation);
+    let budget = budget_sk(kept.job.generation);
+    let mut budget_item: Option<&Item> = None;
+    for item in &items[1..] {
+        let sk = Reader(item).sk()?;
+        if sk == budget {
+            budget_item = Some(item);
+            count_budget(&mut counters, item)?;
+        } else if sk.starts_with(&shards) {
+            count_shard(&mut counters, item)?;
+        }
+    }
+    kept.job.counters = counters;
+    let budget_spent = budget_spent(budget_item)?;
+    Ok(Some(Head { kept, budget_spent }))
+}
+
 /// A job with its counters.
 pub(super) struct Head {
     pub(super) kept: KeptJob,
@@ -73,34 +100,16 @@ impl DynamoLedger {
     /// A job with its counters, in one query. Items are read one after the other and not as one picture: committed and
     /// quarantined only grow, so they may be too low beside the job's own fields, and never too high.
     pub(super) async fn head(&self, job_id: &JobId) -> PortResult<Option<Head>> {
+        head_of(&self.head_items(job_id).await?)
+    }
+
+    /// The items of [`DynamoLedger::head`], as they lie there.
+    pub(super) async fn head_items(&self, job_id: &JobId) -> PortResult<Vec<Item>> {
         let range = Range {
             between: Some(head_range()),
             ..Range::all(job_pk(job_id))
         };
-        let items = self.table.query(&range).await?;
-        let Some(first) = items.first() else {
-            return Ok(None);
-        };
-        if Reader(first).sk()? != super::keys::JOB {
-            return Ok(None);
-        }
-        let mut kept = KeptJob::from_item(first)?;
-        let mut counters = Counters::default();
-        let shards = counters_prefix(kept.job.generation);
-        let budget = budget_sk(kept.job.generation);
-        let mut budget_item: Option<&Item> = None;
-        for item in &items[1..] {
-            let sk = Reader(item).sk()?;
-            if sk == budget {
-                budget_item = Some(item);
-                count_budget(&mut counters, item)?;
-            } else if sk.starts_with(&shards) {
-                count_shard(&mut counters, item)?;
-            }
-        }
-        kept.job.counters = counters;
-        let budget_spent = budget_spent(budget_item)?;
-        Ok(Some(Head { kept, budget_spent }))
+        self.table.query(&range).await
     }
 
     /// Changes a job by a rule that needs no counters, and returns its answer; none: there is no such job. The rule may be

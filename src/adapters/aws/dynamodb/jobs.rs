@@ -2,8 +2,8 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::access::{DynamoLedger, Head, over};
-use super::item::{Reader, under};
+use super::access::{DynamoLedger, Head, head_of, over};
+use super::item::{Item, Reader, under};
 use super::job_item::{KeptJob, Sent, unknown};
 use super::keys::{JOB, Key, LIVE, RANGES_A_PAGE, ended_pk};
 use super::pages::{Stored, page_of, to_item};
@@ -46,14 +46,16 @@ impl DynamoLedger {
         }
     }
 
-    /// The jobs of these ids, each with its counters; ids without a job are left out.
+    /// The jobs of these ids, each with its counters; ids without a job, and jobs that cannot be read, are left out.
     async fn jobs(&self, ids: Vec<JobId>) -> PortResult<Vec<JobRecord>> {
-        let reads: Vec<_> = ids.iter().map(|id| self.head(id)).collect();
-        let heads: Vec<Option<Head>> = stream::iter(reads)
+        let reads: Vec<_> = ids.iter().map(|id| self.head_items(id)).collect();
+        let items: Vec<Vec<Item>> = stream::iter(reads)
             .buffered(READS_AT_ONCE)
             .try_collect()
             .await?;
-        Ok(heads.into_iter().flatten().map(|h| h.kept.job).collect())
+        let heads = ids.iter().zip(&items);
+        let heads = heads.filter_map(|(id, items)| readable(id, items));
+        Ok(heads.map(|head| head.kept.job).collect())
     }
 
     /// All jobs, newest first: reads the whole table.
@@ -199,6 +201,40 @@ impl DynamoLedger {
     }
 }
 
+/// A job as one of a list: one that another version of the program wrote must not hide all others. Whoever asks for it by its
+/// id gets the error.
+fn readable(job_id: &JobId, items: &[Item]) -> Option<Head> {
+    head_of(items).unwrap_or_else(|error| {
+        tracing::error!(job = %job_id, %error, "a job cannot be read, and nobody looks after it: the others go on");
+        None
+    })
+}
+
 fn newest_first(jobs: &mut [JobRecord]) {
     jobs.sort_by(|a, b| (b.created_ms, &b.job_id).cmp(&(a.created_ms, &a.job_id)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::aws::dynamodb::item::text;
+    use crate::core::identity::tests::spec;
+
+    #[test]
+    fn a_job_of_another_version_is_left_out_of_a_list_and_is_an_error_by_itself() {
+        let id = JobId("job-1".to_string());
+        let kept = KeptJob {
+            job: JobRecord::new(id.clone(), spec(), 1),
+            sent: Sent::default(),
+            version: 1,
+        };
+        let item = kept.to_item().unwrap();
+        let mut newer = item.clone();
+        newer.insert("d".to_string(), text("as a later version writes it"));
+        assert!(head_of(&[newer.clone()]).is_err());
+        assert!(readable(&id, &[newer]).is_none());
+        let found = readable(&id, &[item]).map(|head| head.kept.job);
+        assert_eq!(found, Some(kept.job));
+        assert!(readable(&id, &[]).is_none());
+    }
 }
