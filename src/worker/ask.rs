@@ -308,7 +308,8 @@ impl Worker {
         if asking.is_second_sample {
             sample::reorder(&mut mine, batch_size);
         }
-        self.look_up_examples(asking, groups, &mut mine).await?;
+        self.look_up_examples(asking, groups, &mut mine, answers)
+            .await?;
         // By the number of examples and not by their bytes: an estimate packs the same calls without looking them up.
         let examples = asking.context.spec.precedents as usize * EXAMPLE_BYTES;
         let bytes = mine

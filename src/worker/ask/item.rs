@@ -5,6 +5,7 @@ use crate::coding::incidents::examples_bytes;
 use crate::core::answer::{AnswerKey, IncidentAnswer, PaidAnswer, Payer};
 use crate::core::ids::RowNo;
 use crate::core::money::{NanoUsd, Usage, split};
+use crate::ports::error::PortError;
 use crate::ports::model::Example;
 
 /// Rows of a chunk that share a text.
@@ -40,6 +41,20 @@ pub(in crate::worker) enum Answered {
         cost: NanoUsd,
         attempts: u32,
     },
+}
+
+impl Answered {
+    /// The program fails on the text before it is asked for: nothing was spent.
+    pub(super) fn failed_unasked(error: &PortError) -> Answered {
+        Answered::Failed {
+            kind: "internal",
+            reason: error.what.clone(),
+            kept: IncidentAnswer::default(),
+            usage: Usage::default(),
+            cost: NanoUsd::ZERO,
+            attempts: 0,
+        }
+    }
 }
 
 /// One report on its way through calls.
