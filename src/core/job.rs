@@ -8,6 +8,11 @@ use super::plan::{Plan, SplitTotals};
 use super::spec::JobSpec;
 use super::tally::Tally;
 
+/// The rules by which the rows of new jobs are marked for review. 1: also a primary code that has codes below it
+/// (`heading_code`). A rule that is added, or changes, gets the next number, and holds from that number on: a job has one
+/// set of rules, whichever versions of the program work on it. Not in the identity: equal work is one job.
+pub const REVIEW_RULES: u32 = 1;
+
 /// A job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobRecord {
@@ -15,6 +20,11 @@ pub struct JobRecord {
     pub job_id: JobId,
     /// What was asked, frozen.
     pub spec: JobSpec,
+    /// Which rules mark its rows for review: [`REVIEW_RULES`] as it was when the job was made; 0 of jobs of before there was
+    /// such a number. It stands here and not in the spec, which programs of earlier versions refuse whole where they
+    /// do not know a field; they drop it here if they write the job while an upgrade is under way.
+    #[serde(default)]
+    pub review_rules: u32,
     /// Which pass over it this is.
     pub generation: Generation,
     /// How far it is.
@@ -52,6 +62,7 @@ impl JobRecord {
         JobRecord {
             job_id,
             spec,
+            review_rules: REVIEW_RULES,
             generation: 0,
             phase: Phase::Splitting,
             paused: None,
@@ -287,4 +298,22 @@ pub enum EndOutcome {
     AlreadyEnded,
     /// A newer finisher was elected.
     Fenced,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::identity::tests::spec;
+
+    #[test]
+    fn a_job_keeps_the_review_rules_that_it_was_made_under() {
+        let new = JobRecord::new(JobId("job-1".to_string()), spec(), 1);
+        assert_eq!(new.review_rules, REVIEW_RULES);
+        let mut stored = serde_json::to_value(&new).unwrap();
+        let read = |stored: &serde_json::Value| serde_json::from_value::<JobRecord>(stored.clone());
+        assert_eq!(read(&stored).unwrap(), new);
+        // As it was written before there were numbers of rules.
+        stored.as_object_mut().unwrap().remove("review_rules");
+        assert_eq!(read(&stored).unwrap().review_rules, 0);
+    }
 }

@@ -310,6 +310,8 @@ fn review_answer(result: &mut ResultRow, context: &JobContext) {
         let primary = answer.suggestions(*problem).first();
         primary.is_some_and(|s| context.terms.has_codes_below(&s.code))
     };
+    // Of jobs that were made before there was the rule, all rows are marked as the first ones were.
+    let marks_headings = context.review_rules >= 1;
     let problems = context.spec.problem_type.problems();
     let reasons = [
         (answer.evidence_not_found, ReviewReason::EvidenceNotFound),
@@ -319,7 +321,10 @@ fn review_answer(result: &mut ResultRow, context: &JobContext) {
             ReviewReason::InsufficientInformation,
         ),
         (problems.iter().any(is_low), ReviewReason::LowConfidence),
-        (problems.iter().any(is_heading), ReviewReason::HeadingCode),
+        (
+            marks_headings && problems.iter().any(is_heading),
+            ReviewReason::HeadingCode,
+        ),
     ];
     result.review.extend(
         reasons

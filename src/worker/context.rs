@@ -46,6 +46,8 @@ const TURNS_OF_SMALL_JOB: u32 = 3;
 pub(super) struct JobContext {
     pub(super) job_id: JobId,
     pub(super) job_created_ms: u64,
+    /// Which rules mark its rows for review.
+    pub(super) review_rules: u32,
     /// As it was when the job was met; what may change of it is in `limits`.
     pub(super) spec: JobSpec,
     pub(super) plan: Plan,
@@ -281,6 +283,7 @@ impl Worker {
             spec,
             plan,
             created_ms,
+            review_rules,
             ..
         } = job;
         let plan =
@@ -315,6 +318,7 @@ impl Worker {
         Ok(JobContext {
             job_id: job_id.clone(),
             job_created_ms: created_ms,
+            review_rules,
             columns: ResultColumns::of_job(&plan.layout.columns, &spec),
             calls: CallPermits::new(limits.max_workers),
             lane,
