@@ -67,6 +67,11 @@ impl FleetModels {
         coded: Option<&CodedReports>,
         examples: u32,
     ) -> PortResult<Arc<dyn Model>> {
+        if coded.is_some() && models::is_offline(model_id) {
+            // It holds them, which may be much. For as long as a job has them, they are shared by their digest anyway.
+            let setting = ExamplesSetting::of(examples, coded);
+            return self.open_model(model_id, problem_type, terms, coded, setting.as_ref());
+        }
         let key = (
             model_id.to_string(),
             terms.sha256_hex(),
@@ -190,6 +195,46 @@ mod tests {
             info.service.as_ref().unwrap().prefix_sha256.clone()
         };
         assert_ne!(prefix(with.info()), prefix(&without));
+    }
+
+    #[test]
+    fn i6_a_price_is_known_without_the_coded_reports_that_its_job_was_made_with() {
+        let (models, terms) = (models(), TermTable::builtin());
+        let opened = models
+            .model(HAIKU, ProblemType::Both, &terms, None, 0)
+            .unwrap();
+        let mut spec = crate::core::identity::tests::spec();
+        (spec.model_id, spec.precedents) = (HAIKU.to_string(), 10);
+        spec.corpus_sha256 = Some("of coded reports that nobody has any more".to_string());
+        assert!(
+            models.open(&spec, &terms, None).is_err(),
+            "its prompt is not known"
+        );
+        assert_eq!(models.price(&spec), opened.info().price);
+        assert!(models.price(&spec).is_some());
+        spec.model_id = "precedents".to_string();
+        assert_eq!(models.price(&spec), Some(Price::default()));
+        spec.model_id = "vendor.unheard-of".to_string();
+        assert_eq!(models.price(&spec), None);
+    }
+
+    #[test]
+    fn coded_reports_of_jobs_are_not_kept_in_memory_for_later_jobs() {
+        let (models, terms) = (models(), TermTable::builtin());
+        let coded = CodedReports::builtin().unwrap();
+        let open = |model, coded| {
+            models
+                .model(model, ProblemType::Both, &terms, coded, 0)
+                .unwrap()
+        };
+        let kept = || models.kept.lock().unwrap().len();
+        let offline = open("precedents", Some(&coded));
+        assert!(offline.info().prompt_version.ends_with(coded.short()));
+        assert_eq!(kept(), 0);
+        // The built-in ones lie in memory anyway, and a model that is called knows its examples by their digest.
+        open("precedents", None);
+        open(HAIKU, Some(&coded));
+        assert_eq!(kept(), 2);
     }
 
     #[test]

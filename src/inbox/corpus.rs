@@ -9,7 +9,7 @@ use crate::ports::{Blobs, Clock};
 use crate::precedents::CodedReports;
 
 /// No artifact is larger: its content may have as much before it is compressed.
-const MOST_BYTES: u64 = 128 << 20;
+const MOST_BYTES: u64 = 64 << 20;
 
 /// Coded reports, and the version of the object that they were read from.
 pub(super) struct PinnedCorpus {

@@ -17,8 +17,9 @@ use sha2::{Digest, Sha256};
 const MARK: &[u8; 4] = b"ANXP";
 const FORMAT: u32 = 1;
 const HEADER_BYTES: usize = 4 + 4 + 32 + 8;
-/// No content is larger than this: several times what the built-in one has.
-const MAX_CONTENT_BYTES: u64 = 128 << 20;
+/// No content is larger than this, five times what the built-in one has: once read it takes some four times its bytes
+/// of memory, and the smallest task of a fleet has 512 MiB (docs/OPINIONS.md).
+const MAX_CONTENT_BYTES: u64 = 64 << 20;
 const ZSTD_LEVEL: i32 = 19;
 
 /// What an artifact holds.

@@ -32,6 +32,8 @@ use super::{SharedLanes, Worker};
 /// Jobs that are kept at once; of those that nobody works on, the one used longest ago is forgotten first, and read
 /// again when it is needed.
 const KEPT_JOBS: usize = 64;
+/// Of these, jobs with coded reports of a user's own, which lie in memory with them.
+const KEPT_CORPORA: usize = 4;
 
 /// A job's limits are read again after so long, when a call is made.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -155,17 +157,20 @@ impl Contexts {
         Some(met.context.clone())
     }
 
-    /// Keeps a context, unless somebody was faster. Also returns the job that was forgotten for it.
-    fn keep(&self, context: JobContext, now: Duration) -> (Arc<JobContext>, Option<JobId>) {
+    /// Keeps a context, unless somebody was faster. Also returns the jobs that were forgotten for it.
+    fn keep(&self, context: JobContext, now: Duration) -> (Arc<JobContext>, Vec<JobId>) {
         let mut met = self.0.lock().expect("no panic while held");
-        let mut forgotten = None;
-        if met.len() >= KEPT_JOBS && !met.contains_key(&context.job_id) {
-            let idle = met
-                .iter()
-                .filter(|(_, met)| Arc::strong_count(&met.context) == 1);
-            let oldest = idle.min_by_key(|(_, met)| met.used);
-            forgotten = oldest.map(|(job_id, _)| job_id.clone());
-            forgotten.as_ref().map(|job_id| met.remove(job_id));
+        let mut forgotten = Vec::new();
+        if !met.contains_key(&context.job_id) {
+            let has_corpus = |context: &JobContext| context.spec.corpus_bucket.is_some();
+            if has_corpus(&context) {
+                forgotten.extend(too_many(&met, KEPT_CORPORA, has_corpus));
+            }
+            forgotten.retain(|job_id| met.remove(job_id).is_some());
+            forgotten.extend(too_many(&met, KEPT_JOBS, |_| true));
+            for job_id in &forgotten {
+                met.remove(job_id);
+            }
         }
         let new = Met {
             used: now,
@@ -174,6 +179,21 @@ impl Contexts {
         let kept = met.entry(new.context.job_id.clone()).or_insert(new);
         (kept.context.clone(), forgotten)
     }
+}
+
+/// The job that nobody works on and that was used longest ago, if there are `most` or more of its kind.
+fn too_many(
+    met: &BTreeMap<JobId, Met>,
+    most: usize,
+    is_of_kind: impl Fn(&JobContext) -> bool,
+) -> Option<JobId> {
+    let of_kind = || met.iter().filter(|(_, met)| is_of_kind(&met.context));
+    if of_kind().count() < most {
+        return None;
+    }
+    let idle = of_kind().filter(|(_, met)| Arc::strong_count(&met.context) == 1);
+    let oldest = idle.min_by_key(|(_, met)| met.used);
+    oldest.map(|(job_id, _)| job_id.clone())
 }
 
 impl Worker {
@@ -185,7 +205,7 @@ impl Worker {
         }
         let context = self.open(job_id).await?;
         let (context, forgotten) = self.contexts.keep(context, now);
-        if let Some(job_id) = forgotten {
+        for job_id in forgotten {
             self.lanes.forget(&name_of_job(&job_id));
         }
         Ok(context)
