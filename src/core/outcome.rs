@@ -108,6 +108,39 @@ impl ReviewReason {
             ReviewReason::RepeatedHeader => "repeated_header",
         }
     }
+
+    /// The reason that a word of the `review` column names; none: it is not one of ours.
+    pub fn named(name: &str) -> Option<ReviewReason> {
+        ReviewReason::ALL
+            .into_iter()
+            .find(|reason| reason.name() == name)
+    }
+
+    /// What it means, in words for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            ReviewReason::EvidenceNotFound => "a quotation is not in the text",
+            ReviewReason::LowConfidence => "a primary code has a low confidence",
+            ReviewReason::TextTruncated => "the text was cut before it was sent",
+            ReviewReason::RepairedAnswer => {
+                "something in the answer was mapped to a code, or dropped"
+            }
+            ReviewReason::InsufficientInformation => {
+                "the model says that the text does not suffice"
+            }
+            ReviewReason::PrecedentsDisagree => "the nearest coded reports have another code",
+            ReviewReason::SecondSampleDisagrees => "the model, asked once more, gave another code",
+            ReviewReason::NoSecondOpinion => "a second opinion was asked for, and there is none",
+            ReviewReason::HeadingCode => "the primary code is a heading: codes under it say more",
+            ReviewReason::EmptyId => "the row has no id",
+            ReviewReason::RaggedShort => "the record has fewer fields than the header",
+            ReviewReason::RaggedLong => "the record has more fields than the header",
+            ReviewReason::BadBytesReplaced => "bytes that are no text were replaced",
+            ReviewReason::RepeatedHeader => {
+                "the record repeats the header, as joined files have it"
+            }
+        }
+    }
 }
 
 /// Who answered a row.
@@ -151,6 +184,7 @@ mod tests {
         }
         for reason in ReviewReason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+            assert_eq!(ReviewReason::named(reason.name()), Some(reason));
         }
         for by in AnsweredBy::ALL {
             assert_eq!(serde_json::to_value(by).unwrap(), by.name());

@@ -6,6 +6,7 @@ use super::parts::{
     bar, behind, figure, grouped, head, head_bar, head_number, percent, sortable, table,
 };
 use super::{Page, Section};
+use crate::core::outcome::ReviewReason;
 use crate::report::findings::Sample;
 
 pub(super) fn section(page: Page<'_>) -> Section {
@@ -17,7 +18,7 @@ pub(super) fn section(page: Page<'_>) -> Section {
                 td class="n" { (figure(&format!("review/{reason}"), *count)) }
                 td class="n" { (percent(*count, summary.total_records)) }
                 (bar(*count, summary.review_rows))
-                td class="wide" { (why(reason)) }
+                td class="wide" { (ReviewReason::named(reason).map_or("", ReviewReason::meaning)) }
             }
         }
     };
@@ -109,27 +110,6 @@ fn examples(page: Page<'_>, reason: &str, samples: &[Sample]) -> Markup {
     table(&format!("First rows: {reason}"), heads, rows)
 }
 
-/// What a reason for review means.
-fn why(reason: &str) -> &'static str {
-    match reason {
-        "evidence_not_found" => "the quotation is not in the text",
-        "low_confidence" => "a primary code has a low confidence",
-        "text_truncated" => "the text was cut before it was sent",
-        "repaired_answer" => "something in the answer was mapped to a code, or dropped",
-        "insufficient_information" => "the model says that the text does not suffice",
-        "precedents_disagree" => "the nearest coded reports have another code",
-        "second_sample_disagrees" => "the model, asked once more, gave another code",
-        "no_second_opinion" => "a second opinion was asked for, and there is none",
-        "heading_code" => "the code is a heading: codes under it say more",
-        "empty_id" => "the row has no id",
-        "ragged_short" => "the record has fewer fields than the header",
-        "ragged_long" => "the record has more fields than the header",
-        "bad_bytes_replaced" => "bytes that are no text were replaced",
-        "repeated_header" => "the record repeats the header",
-        _ => "",
-    }
-}
-
 /// What a kind of error means.
 fn failed(kind: &str) -> &'static str {
     match kind {
@@ -144,18 +124,5 @@ fn failed(kind: &str) -> &'static str {
         "chunk_given_up" => "the chunk of this row failed again and again",
         "internal" => "a fault of the program",
         _ => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::outcome::ReviewReason;
-
-    #[test]
-    fn every_reason_has_a_meaning() {
-        for reason in ReviewReason::ALL {
-            assert_ne!(why(reason.name()), "", "{}", reason.name());
-        }
     }
 }
