@@ -32,8 +32,8 @@ impl DateForm {
 
 /// The day that `text` names, and how; none: it is no date in any of the forms.
 ///
-/// Two numbers with slashes are month and day in this order. Where the day stands first, most days are no months, and the
-/// column is told to be unreadable: it is not read wrongly.
+/// Two numbers with slashes are taken for month and day in this order; whether a column has them so only all its values can say
+/// (see [`has_day_first`]).
 pub fn read(text: &str) -> Option<(Date, DateForm)> {
     let text = text.trim();
     let (form, [year, month, day]) = if let Some(parts) = split(text, '/') {
@@ -57,6 +57,18 @@ pub fn read(text: &str) -> Option<(Date, DateForm)> {
     let (month, day) = (number(month)?, number(day)?);
     let date = Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
     Some((date.ok()?, form))
+}
+
+/// Whether `text` is a date with slashes whose first number is a day and can be no month.
+pub fn has_day_first(text: &str) -> bool {
+    let Some([day, month, year]) = split(text.trim(), '/') else {
+        return false;
+    };
+    let is_month = |part: &str| {
+        part.parse::<u8>()
+            .is_ok_and(|number| (1..=12).contains(&number))
+    };
+    !is_month(day) && read(&format!("{month}/{day}/{year}")).is_some()
 }
 
 fn split(text: &str, at: char) -> Option<[&str; 3]> {
@@ -95,6 +107,24 @@ mod tests {
         assert_eq!(day("20250409"), april(DateForm::Compact));
         for text in ["04/09/2025", "4/9/2025", "04/09/2025 00:00:00"] {
             assert_eq!(day(text), april(DateForm::Slashes), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_first_number_that_is_no_month_is_a_day() {
+        for text in ["31/12/2025", "13/1/2025", "28/02/2025 10:11"] {
+            assert!(has_day_first(text), "{text}");
+        }
+        for text in [
+            "12/12/2025",
+            "01/31/2025",
+            "31/13/2025",
+            "30/02/2025",
+            "13/1/25",
+            "n/a",
+            "13/1",
+        ] {
+            assert!(!has_day_first(text), "{text}");
         }
     }
 

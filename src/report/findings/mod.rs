@@ -4,6 +4,7 @@
 
 pub mod codes;
 pub mod dates;
+mod months;
 pub mod periods;
 mod samples;
 pub mod values;
@@ -96,6 +97,12 @@ impl Findings {
             }
         }
         best.map(|column| (column.name.as_str(), &column.dates))
+    }
+
+    /// Names of the columns whose dates cannot be read: month and day may stand in either order.
+    pub fn ambiguous_dates(&self) -> impl Iterator<Item = &str> {
+        let dates = self.columns.iter().filter(|c| c.dates.is_ambiguous());
+        dates.map(|column| column.name.as_str())
     }
 
     /// Names of the columns that hold dates.
@@ -282,7 +289,7 @@ impl FindingsReader {
     pub fn finish(self) -> Findings {
         let mut findings = self.findings;
         for column in &mut findings.columns {
-            if column.dates.is_date_column() {
+            if column.dates.is_date_column() || column.dates.is_ambiguous() {
                 column.values.leave_out(LeftOut::Dates);
             }
         }

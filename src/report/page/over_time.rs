@@ -18,7 +18,8 @@ pub(super) fn section(page: Page<'_>) -> Option<Section> {
     let title = "Codes over time".to_string();
     let Some((column, dates)) = findings.dates() else {
         let body = html! {
-            p { "No column of the input holds dates (YYYY-MM-DD, YYYYMMDD or MM/DD/YYYY) in most of its rows, so there is nothing to show by time." }
+            p { "No column of the input holds dates (YYYY-MM-DD, YYYYMMDD or MM/DD/YYYY) that can be read in most of its rows, so there is nothing to show by time." }
+            (ambiguous(findings))
         };
         return Some(Section {
             id: "time",
@@ -50,6 +51,7 @@ pub(super) fn section(page: Page<'_>) -> Option<Section> {
             @if findings.unfit_rows > 0 {
                 p { (grouped(findings.unfit_rows)) " rows whose records do not fit the header are left out." }
             }
+            (ambiguous(findings))
             @if !others.is_empty() {
                 p { "Other columns with dates: " @for (n, name) in others.iter().enumerate() { @if n > 0 { ", " } bdi { (name) } } "." }
             }
@@ -89,15 +91,28 @@ fn most_frequent<'p>(
     sums.into_iter().take(CODES).map(|(code, _)| code).collect()
 }
 
+/// Columns with dates that may be read in two ways.
+fn ambiguous(findings: &Findings) -> Markup {
+    let columns: Vec<&str> = findings.ambiguous_dates().collect();
+    html! {
+        @if !columns.is_empty() {
+            p {
+                "Dates with slashes that were not read, because nothing says whether the month or the day stands first: "
+                @for (n, name) in columns.iter().enumerate() { @if n > 0 { ", " } bdi { (name) } } "."
+            }
+        }
+    }
+}
+
 /// By what, how it was read, and what is not in the charts.
 fn said(column: &str, dates: &Dates, series: &Series) -> Markup {
     html! {
         "By " (series.unit()) " of the column " strong { bdi { (column) } } ": "
         (grouped(dates.readable())) " rows with a date ("
-        @for (n, (form, rows)) in dates.forms.iter().enumerate() {
-            @if n > 0 { ", " } (grouped(*rows)) " as " (form.name())
+        @for (n, (form, rows)) in dates.forms().enumerate() {
+            @if n > 0 { ", " } (grouped(rows)) " as " (form.name())
         }
-        "), " (grouped(dates.empty)) " without a value, " (grouped(dates.unreadable)) " with no readable date."
+        "), " (grouped(dates.empty)) " without a value, " (grouped(dates.unreadable())) " with no readable date."
         @if series.before > 0 { " " (grouped(series.before)) " rows lie before the first period shown." }
         @if series.behind > 0 { " " (grouped(series.behind)) " rows lie behind the last one." }
     }
