@@ -99,7 +99,7 @@ pub(super) fn second_opinion(page: Page<'_>) -> Option<Section> {
         Err(_) => "somebody else",
     };
     let body = html! {
-        p { "Second opinion by " (by) ". Where two opinions differ, one of them is wrong: these rows are the first to read." }
+        p { "Second opinion by " (by) ". Where the two primary codes differ, at most one of them is the one that a reporter would have chosen: these rows are the first to read. That they agree does not make them right." }
         @for (problem, own) in asked { (agreement(page, findings, *problem, own)) }
     };
     Some(Section {
