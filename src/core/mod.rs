@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod chunk;
+pub mod files;
 pub mod format;
 pub mod identity;
 pub mod ids;

@@ -6,6 +6,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
+pub use crate::core::files::OWNER;
 pub use row::StoredRow;
 
 use std::fs::File;
@@ -19,9 +20,6 @@ use crate::core::spec::JobSpec;
 use crate::report::manifest::Manifest;
 use crate::report::summary::Summary;
 use crate::results::ResultColumns;
-
-/// The file that says which job owns a folder.
-pub const OWNER: &str = "job.json";
 
 /// The job that owns a folder, as `job.json` has it.
 #[derive(Debug, Clone, serde::Deserialize)]

@@ -13,10 +13,7 @@ use super::decision::{COLUMNS, Decision, Undo, Verdict, header};
 use super::pin::{PIN, Pin, replace, sync_folder};
 use crate::core::ids::RowNo;
 
-/// The newest decision of each row.
-pub const REVIEWED: &str = "reviewed.csv";
-/// Every decision, in the order in which they were made.
-pub const HISTORY: &str = "reviewed.history.csv";
+pub use crate::core::files::{REVIEW_HISTORY as HISTORY, REVIEWED};
 
 /// While all newest decisions together are no longer than this, reviewed.csv is written after each.
 const SMALL_BYTES: u64 = 64 << 10;

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::outputs::{Outputs, read_json};
 
-/// The file that says it.
-pub const PIN: &str = "reviewed.json";
+pub use crate::core::files::REVIEW_PIN as PIN;
 
 /// The results that decisions are about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

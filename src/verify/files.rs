@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use super::report::Notes;
 use super::{Check, Known, Place};
+use crate::core::files;
 use crate::core::format::Format;
 use crate::outputs::OWNER;
 use crate::report::manifest::ManifestEntry;
 
 pub(super) fn check(place: &Place, known: &Known, notes: &mut Notes) {
     let manifest = &known.manifest;
-    digests(place, Check::Outputs, &manifest.outputs, notes);
-    digests(place, Check::Chunks, &manifest.chunks, notes);
+    digests(place, known, Check::Outputs, &manifest.outputs, notes);
+    digests(place, known, Check::Chunks, &manifest.chunks, notes);
     let listed: BTreeSet<&str> = manifest
         .outputs
         .iter()
@@ -21,8 +22,8 @@ pub(super) fn check(place: &Place, known: &Known, notes: &mut Notes) {
     let needed = [
         known.results(),
         known.results().replacen("results", "failures", 1),
-        "summary.json".to_string(),
-        "report.html".to_string(),
+        files::SUMMARY.to_string(),
+        files::REPORT.to_string(),
     ];
     // A job that was stopped before it read its input has no rows to show.
     let has_rows = !known.is_partial() && known.manifest.status.starts_with("COMPLETED");
@@ -36,10 +37,22 @@ pub(super) fn check(place: &Place, known: &Known, notes: &mut Notes) {
     nothing_else(known, &listed, notes);
 }
 
-fn digests(place: &Place, check: Check, entries: &[ManifestEntry], notes: &mut Notes) {
+fn digests(
+    place: &Place,
+    known: &Known,
+    check: Check,
+    entries: &[ManifestEntry],
+    notes: &mut Notes,
+) {
     let mut total = 0;
+    let there: BTreeSet<&str> = known.files.iter().map(String::as_str).collect();
     for entry in entries {
         let name = &entry.name;
+        // What the list does not have is not asked for: what stands in a manifest may be no name of a file at all.
+        if !there.contains(name.as_str()) {
+            notes.problem(check, format!("{name} is not there"));
+            continue;
+        }
         match place.store.digest(place.blob(name), None) {
             Err(error) => notes.problem(check, format!("{name} cannot be read: {error}")),
             Ok((bytes, _)) if bytes != entry.bytes => notes.problem(
@@ -63,9 +76,11 @@ fn digests(place: &Place, check: Check, entries: &[ManifestEntry], notes: &mut N
 
 /// Names of a job's kind that the manifest does not name, and other files, which are only mentioned.
 fn nothing_else(known: &Known, listed: &BTreeSet<&str>, notes: &mut Notes) {
+    let outputs: BTreeSet<String> = files::outputs().into_iter().collect();
     let mut others = 0;
     for name in &known.files {
-        let is_of_program = [OWNER, "manifest.json", "reviewed.csv"].contains(&name.as_str())
+        let is_of_program = [OWNER, files::MANIFEST].contains(&name.as_str())
+            || files::ADDED.contains(&name.as_str())
             || name.starts_with("_annexa/")
             || name.starts_with("previous-")
             || is_kept_by_retry(name)
@@ -74,11 +89,7 @@ fn nothing_else(known: &Known, listed: &BTreeSet<&str>, notes: &mut Notes) {
             continue;
         }
         let is_superseded = chunk_number(name).is_some_and(|number| has_later(known, name, number));
-        let is_of_a_job = chunk_number(name).is_some()
-            || ["results", "failures"]
-                .iter()
-                .any(|stem| name.starts_with(stem))
-            || ["summary.json", "report.html"].contains(&name.as_str());
+        let is_of_a_job = chunk_number(name).is_some() || outputs.contains(name);
         match is_of_a_job && !is_superseded {
             true => notes.problem(
                 Check::NothingElse,

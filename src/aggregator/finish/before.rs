@@ -1,30 +1,13 @@
 //! What a retry keeps of the outputs before it, for auditors: a copy under `retry-N/before/`, made once, before anything is
 //! written over.
 
-use crate::core::format::Format;
+use crate::core::files;
 use crate::core::job::JobRecord;
 use crate::core::transitions::generation::retry_prefix;
 use crate::ports::error::{PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
 
 use super::AggregatorPorts;
-
-/// All names that outputs of a job can have.
-const OUTPUTS: [&str; 13] = [
-    "results.csv",
-    "results.partial.csv",
-    "results.parquet",
-    "results.partial.parquet",
-    "results.jsonl",
-    "results.partial.jsonl",
-    "results.spreadsheet.csv",
-    "results.partial.spreadsheet.csv",
-    "failures.csv",
-    "failures.partial.csv",
-    "summary.json",
-    "report.html",
-    "manifest.json",
-];
 
 /// Says that all that was there is copied: whoever finishes after another died must not copy what that one wrote.
 const COMPLETE: &str = "before/copied.json";
@@ -42,8 +25,8 @@ pub(super) async fn keep(ports: &AggregatorPorts, job: &JobRecord) -> PortResult
         return Ok(());
     }
     let mut copied = Vec::new();
-    for name in OUTPUTS {
-        let from = job.spec.output(name);
+    for name in files::outputs() {
+        let from = job.spec.output(&name);
         if retry(clock, Backoff::STORAGE, || blobs.head(&from))
             .await?
             .is_none()
@@ -64,20 +47,19 @@ pub(super) async fn keep(ports: &AggregatorPorts, job: &JobRecord) -> PortResult
     Ok(())
 }
 
-/// Removes what the generation before wrote under names that this one does not use: partial files beside whole ones, or
-/// whole ones beside the files of a retry that was stopped.
-pub(super) async fn remove_outdated(ports: &AggregatorPorts, job: &JobRecord) -> PortResult<()> {
+/// Removes what the generation before wrote under names that this one does not use: partial files beside whole ones,
+/// whole ones beside the files of a retry that was stopped, and forms that could not be written this time (`dropped`).
+pub(super) async fn remove_outdated(
+    ports: &AggregatorPorts,
+    job: &JobRecord,
+    dropped: &[String],
+) -> PortResult<()> {
     if job.generation == 0 {
         return Ok(());
     }
-    let partial = match job.stopping.is_some() {
-        true => "",
-        false => ".partial",
-    };
-    let forms = Format::ALL.map(|format| format!("results{partial}{}", format.suffix()));
-    let tables = ["results", "failures"].map(|name| format!("{name}{partial}.csv"));
-    for name in tables.into_iter().chain(forms) {
-        let blob = job.spec.output(&name);
+    let outdated = files::tables(job.stopping.is_none());
+    for name in outdated.iter().chain(dropped) {
+        let blob = job.spec.output(name);
         retry(&*ports.clock, Backoff::STORAGE, || {
             ports.blobs.delete(&blob)
         })

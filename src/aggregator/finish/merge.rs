@@ -27,6 +27,8 @@ pub(super) struct Merged {
     pub(super) stats: Stats,
     pub(super) outputs: Vec<ManifestEntry>,
     pub(super) chunks: Vec<ManifestEntry>,
+    /// Names of forms that could not be written.
+    pub(super) dropped: Vec<String>,
     /// What earlier generations committed of chunks that a stopped one did not get to: shown, and in no counter yet.
     pub(super) unfinished: Tally,
 }
@@ -80,11 +82,13 @@ pub(super) async fn merge(
         }
     }
     let mut outputs = vec![results.complete().await?, failures.complete().await?];
-    outputs.extend(forms.complete().await?);
+    let (of_forms, dropped) = forms.complete().await?;
+    outputs.extend(of_forms);
     Ok(Merged {
         stats: stats.finish(),
         outputs,
         chunks,
+        dropped,
         unfinished,
     })
 }
@@ -211,7 +215,7 @@ fn count_rows(
     let unreadable =
         |error: csv::Error| PortError::bug(format!("a chunk cannot be read back: {error}"));
     while reader.read_byte_record(&mut record).map_err(unreadable)? {
-        forms.row(&record)?;
+        forms.row(&record);
         if stats.count(&record) {
             let mut writer = csv::Writer::from_writer(&mut failures.buffer);
             writer.write_byte_record(&record).map_err(unreadable)?;

@@ -7,6 +7,7 @@ mod input;
 mod merge;
 mod output;
 
+use crate::core::files;
 use crate::core::identity::sha256_hex;
 use crate::core::ids::Generation;
 use crate::core::job::{End, JobRecord};
@@ -63,9 +64,9 @@ pub(super) async fn write_outputs(
     };
     let mut summary_json = json(serde_json::to_vec_pretty(&summary))?;
     summary_json.push(b'\n');
-    outputs.push(put(ports, job, "summary.json", &summary_json).await?);
+    outputs.push(put(ports, job, files::SUMMARY, &summary_json).await?);
     let page = page::render(&summary, merged.stats.findings.as_ref(), &terms);
-    outputs.push(put(ports, job, "report.html", page.as_bytes()).await?);
+    outputs.push(put(ports, job, files::REPORT, page.as_bytes()).await?);
     let manifest = Manifest {
         schema_version: 1,
         job_id: job.job_id.to_string(),
@@ -77,10 +78,10 @@ pub(super) async fn write_outputs(
     };
     let mut manifest_json = json(serde_json::to_vec_pretty(&manifest))?;
     manifest_json.push(b'\n');
-    put(ports, job, "manifest.json", &manifest_json).await?;
-    before::remove_outdated(ports, job).await?;
+    put(ports, job, files::MANIFEST, &manifest_json).await?;
+    before::remove_outdated(ports, job, &merged.dropped).await?;
     let names = manifest.outputs.into_iter().map(|entry| entry.name);
-    let outputs = names.chain(["manifest.json".to_string()]).collect();
+    let outputs = names.chain([files::MANIFEST.to_string()]).collect();
     Ok(Finished { summary, outputs })
 }
 

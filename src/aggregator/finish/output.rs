@@ -44,6 +44,11 @@ impl Output {
         })
     }
 
+    /// Its name under the output prefix.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Adds what is written with the next flush.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::adapters::local::files::is_half_written;
+use crate::core::files;
 use crate::outputs::OWNER;
 pub use crate::outputs::Owner;
 use crate::review;
@@ -13,29 +14,12 @@ use crate::review;
 /// State of a run: the ledger and the lock. Not part of the results.
 pub const STATE_FOLDER: &str = "_annexa";
 
-/// What a run writes into its folder.
-const OWN_NAMES: &[&str] = &[
-    OWNER,
-    "results.csv",
-    "results.partial.csv",
-    "results.parquet",
-    "results.partial.parquet",
-    "results.jsonl",
-    "results.partial.jsonl",
-    "results.spreadsheet.csv",
-    "results.partial.spreadsheet.csv",
-    "failures.csv",
-    "failures.partial.csv",
-    "summary.json",
-    "report.html",
-    "manifest.json",
-    "chunks",
-    "_work",
-    // What people decided of its results (annexa review).
-    review::REVIEWED,
-    review::HISTORY,
-    review::PIN,
-];
+/// What a run, and the commands about its results, write into its folder; the owner comes first.
+fn own_names() -> Vec<String> {
+    let folders = ["chunks", "_work"];
+    let fixed = [OWNER].into_iter().chain(folders).chain(files::ADDED);
+    fixed.map(String::from).chain(files::outputs()).collect()
+}
 
 /// An output folder that only this process works in.
 pub struct OutputFolder {
@@ -171,8 +155,16 @@ impl OutputFolder {
             Ok(())
         };
         // What says whose the folder is goes last: cut halfway, the folder is still this program's.
-        for name in OWN_NAMES.iter().filter(|name| **name != OWNER) {
+        for name in own_names().iter().filter(|name| *name != OWNER) {
             move_aside(name)?;
+        }
+        for entry in fs::read_dir(&self.path)
+            .with_context(|| format!("cannot list {}", self.path.display()))?
+        {
+            let name = entry?.file_name();
+            if let Some(name) = name.to_str().filter(|name| files::is_of_retry(name)) {
+                move_aside(name)?;
+            }
         }
         // The ledger goes along, but for the lock that is held.
         let (from, to) = (self.path.join(STATE_FOLDER), aside.join(STATE_FOLDER));
@@ -192,11 +184,8 @@ impl OutputFolder {
 }
 
 fn refuse_strangers(path: &Path) -> anyhow::Result<()> {
-    let strangers: Vec<&str> = OWN_NAMES
-        .iter()
-        .copied()
-        .filter(|name| path.join(name).exists())
-        .collect();
+    let mut strangers = own_names();
+    strangers.retain(|name| path.join(name).exists());
     if !strangers.is_empty() {
         bail!(
             "{} has {} that no run of annexa made: name another folder with --out",
@@ -240,13 +229,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_moved_aside_is_all_there() {
+    fn what_is_moved_aside_is_all_that_the_job_and_commands_about_it_wrote() {
         let folder = tempfile::tempdir().unwrap();
         let open = OutputFolder::open(folder.path()).unwrap();
-        fs::write(folder.path().join("results.csv"), "r").unwrap();
+        let names = own_names();
+        for name in names.iter().map(String::as_str).chain(["retry-1"]) {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
         fs::write(folder.path().join(STATE_FOLDER).join("job.sqlite"), "s").unwrap();
         let aside = open.move_aside().unwrap();
-        assert_eq!(fs::read_to_string(aside.join("results.csv")).unwrap(), "r");
+        for name in names.iter().map(String::as_str).chain(["retry-1"]) {
+            assert_eq!(fs::read_to_string(aside.join(name)).unwrap(), name);
+            assert!(!folder.path().join(name).exists(), "{name}");
+        }
+        assert!(folder.path().join("notes.txt").exists());
         assert_eq!(
             fs::read_to_string(aside.join(STATE_FOLDER).join("job.sqlite")).unwrap(),
             "s"
