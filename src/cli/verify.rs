@@ -16,7 +16,7 @@ use crate::adapters::local::files::FileBlobs;
 use crate::core::spec::BlobRef;
 use crate::outputs::{OWNER, Owner, read_json};
 use crate::ports::Blobs;
-use crate::verify::{InputPlace, Place, Report, Store, Verdict, VerifyError, verify};
+use crate::verify::{Check, InputPlace, Place, Report, Store, Verdict, VerifyError, verify};
 
 /// The folder of outputs and that of the input, as buckets.
 const OUTPUTS: &str = "outputs";
@@ -25,7 +25,8 @@ const INPUT: &str = "input";
 /// Check finished outputs: files, rows, codes, counts, costs
 ///
 /// Recomputes what an auditor would: digests, rows against chunks and input, codes against the terms, counts and costs
-/// against the summary. Changes nothing. Exit code 0: all that was checked holds; 1: something does not; 64: there is nothing to check.
+/// against the summary. Changes nothing. Exit code 0: all that was checked holds; 1: something does not, or could not be read; 64:
+/// there is nothing to check.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
     /// A folder of outputs, or s3://BUCKET/PREFIX/
@@ -37,6 +38,9 @@ pub struct VerifyArgs {
     /// The job's own table of terms, if it had one
     #[arg(long, value_name = "FILE")]
     pub terms: Option<PathBuf>,
+    /// What could not be checked counts as failed: exit code 1
+    #[arg(long)]
+    pub strict: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -65,11 +69,7 @@ pub fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         None => in_folder(args)?,
     };
     let place = Place {
-        store: Store {
-            blobs: at.blobs,
-            clock: Arc::new(SystemClock::new()),
-            runtime,
-        },
+        store: Store::new(at.blobs, Arc::new(SystemClock::new()), runtime),
         bucket: at.bucket,
         prefix: at.prefix,
         shown: args.place.clone(),
@@ -80,15 +80,15 @@ pub fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         Ok(report) => report,
         Err(VerifyError::NoOutputs(what)) => bail!(what),
         Err(VerifyError::Port(error)) => {
-            eprintln!("annexa: {error}");
+            eprintln!("annexa: {} could not be checked: {error}", args.place);
             return Ok(exit::of_trouble(&[error]));
         }
     };
     match args.json {
         true => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
-        false => print(&report, out)?,
+        false => print(&report, args.strict, out)?,
     }
-    Ok(match report.ok {
+    Ok(match holds(&report, args.strict) {
         true => exit::OK,
         false => exit::FAILED,
     })
@@ -173,7 +173,12 @@ fn in_s3(
     })
 }
 
-fn print(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
+/// Whether it holds as far as is asked: what was checked, or (`strict`) everything.
+fn holds(report: &Report, strict: bool) -> bool {
+    report.ok && !(strict && report.not_checked() > 0)
+}
+
+fn print(report: &Report, strict: bool, out: &mut dyn Write) -> std::io::Result<()> {
     for result in &report.checks {
         let verdict = match result.verdict {
             Verdict::Ok => "ok",
@@ -199,8 +204,13 @@ fn print(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
         false => "",
     };
     let place = &report.place;
-    match report.ok {
-        true => writeln!(out, "{place}: all that was checked holds{partial}"),
-        false => writeln!(out, "{place}: NOT as the job wrote it{partial}"),
+    let left = match report.not_checked() {
+        0 => String::new(),
+        count => format!("; {count} of {} checks were not made", Check::ALL.len()),
+    };
+    match (report.ok, holds(report, strict)) {
+        (true, true) => writeln!(out, "{place}: all that was checked holds{left}{partial}"),
+        (true, false) => writeln!(out, "{place}: NOT all could be checked{left}{partial}"),
+        (false, _) => writeln!(out, "{place}: NOT as the job wrote it{left}{partial}"),
     }
 }

@@ -18,18 +18,11 @@ pub fn agreement(
 ) -> Option<Agreement> {
     let (one, other) = (&first.first()?.code, &second.first()?.code);
     let lists = |list: &[Suggestion], code: &str| list.iter().any(|entry| entry.code == code);
-    // Parents come from parent_code alone: digits mislead.
-    let is_above = |above: &str, code: &str| {
-        let ancestors = terms.ancestors(code);
-        ancestors
-            .iter()
-            .any(|term| term.code() == above && above != code)
-    };
     Some(if one == other {
         Agreement::Same
     } else if lists(first, other) || lists(second, one) {
         Agreement::Listed
-    } else if is_above(one, other) || is_above(other, one) {
+    } else if terms.is_above(one, other) || terms.is_above(other, one) {
         Agreement::Related
     } else {
         Agreement::Different

@@ -155,6 +155,11 @@ impl TermTable {
         chain
     }
 
+    /// Whether `above` is one of the headings over `code`. Parents come from parent_code alone: digits mislead.
+    pub fn is_above(&self, above: &str, code: &str) -> bool {
+        self.ancestors(code).iter().any(|term| term.code() == above)
+    }
+
     /// The terms from the top down to the one with this code, joined by ` > `; empty for a code that is not there.
     pub fn path(&self, code: &str) -> String {
         let terms: Vec<&str> = self.chain(code).into_iter().map(Term::term).collect();

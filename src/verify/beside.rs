@@ -1,5 +1,7 @@
 //! Files that hold rows of the results once more: chunk files and failures. They are read along with the results.
 
+use std::collections::BTreeSet;
+
 use csv::{ByteRecord, Reader};
 
 use super::pass::{number, open};
@@ -19,6 +21,8 @@ pub(super) struct Chunks<'p> {
     current: Option<(String, Reader<BlobReader>)>,
     header: ByteRecord,
     next: Option<(u64, ByteRecord)>,
+    /// A record that was compared: the next one is read into it.
+    spare: ByteRecord,
     at_row: usize,
     at_outcome: usize,
     at_error: usize,
@@ -30,10 +34,13 @@ pub(super) struct Chunks<'p> {
 impl<'p> Chunks<'p> {
     pub(super) fn new(place: &'p Place, known: &Known, columns: &ResultColumns) -> Chunks<'p> {
         let own = |name| columns.own(name).expect("every result has this column");
+        // Those that are not there are told by the check of the chunks' digests.
+        let there: BTreeSet<&str> = known.files.iter().map(String::as_str).collect();
         let names: Vec<String> = known
             .manifest
             .chunks
             .iter()
+            .filter(|entry| there.contains(entry.name.as_str()))
             .map(|entry| entry.name.clone())
             .collect();
         let quarantined = known
@@ -47,6 +54,7 @@ impl<'p> Chunks<'p> {
             current: None,
             header: columns.names().iter().map(String::as_bytes).collect(),
             next: None,
+            spare: ByteRecord::new(),
             at_row: own("row"),
             at_outcome: own("outcome"),
             at_error: own("error"),
@@ -76,7 +84,7 @@ impl<'p> Chunks<'p> {
             let Some((name, reader)) = &mut self.current else {
                 return;
             };
-            let mut record = ByteRecord::new();
+            let mut record = std::mem::take(&mut self.spare);
             match reader.read_byte_record(&mut record) {
                 Ok(true) => match number(&record, self.at_row) {
                     Some(row) => self.next = Some((row, record)),
@@ -109,7 +117,11 @@ impl<'p> Chunks<'p> {
                     notes.expect(Check::ChunkRows, theirs == record, || {
                         format!("row {row} is another one in its chunk file")
                     });
-                    self.next = None;
+                    self.spare = self
+                        .next
+                        .take()
+                        .map(|(_, record)| record)
+                        .unwrap_or_default();
                     return;
                 }
                 _ => break,
@@ -146,6 +158,7 @@ impl<'p> Chunks<'p> {
 pub(super) struct Failures {
     name: String,
     reader: Option<Reader<BlobReader>>,
+    record: ByteRecord,
     rows: u64,
 }
 
@@ -161,11 +174,12 @@ impl Failures {
         let mut failures = Failures {
             name,
             reader,
+            record: ByteRecord::new(),
             rows: 0,
         };
         let header: ByteRecord = columns.names().iter().map(String::as_bytes).collect();
-        let found = failures.next(notes);
-        notes.expect(Check::Failures, found.as_ref() == Some(&header), || {
+        let is_same = failures.next(notes) && failures.record == header;
+        notes.expect(Check::Failures, is_same, || {
             format!(
                 "{} is not there, or has other columns than the results",
                 failures.name
@@ -174,16 +188,18 @@ impl Failures {
         failures
     }
 
-    fn next(&mut self, notes: &mut Notes) -> Option<ByteRecord> {
-        let mut record = ByteRecord::new();
-        match self.reader.as_mut()?.read_byte_record(&mut record) {
-            Ok(is_there) => is_there.then_some(record),
-            Err(_) => {
+    /// Reads the next record; false: there is none.
+    fn next(&mut self, notes: &mut Notes) -> bool {
+        let Some(reader) = &mut self.reader else {
+            return false;
+        };
+        reader
+            .read_byte_record(&mut self.record)
+            .unwrap_or_else(|_| {
                 notes.problem(Check::Failures, format!("{} is damaged", self.name));
                 self.reader = None;
-                None
-            }
-        }
+                false
+            })
     }
 
     pub(super) fn row(
@@ -197,8 +213,8 @@ impl Failures {
             return;
         }
         self.rows += 1;
-        let found = self.next(notes);
-        notes.expect(Check::Failures, found.as_ref() == Some(record), || {
+        let is_same = self.next(notes) && self.record == *record;
+        notes.expect(Check::Failures, is_same, || {
             format!(
                 "row {row} failed, and {} has another row in its place, or none",
                 self.name
@@ -207,7 +223,7 @@ impl Failures {
     }
 
     pub(super) fn end(mut self, notes: &mut Notes) {
-        let is_more = self.next(notes).is_some();
+        let is_more = self.next(notes);
         notes.expect(Check::Failures, !is_more, || {
             format!("{} has rows that did not fail", self.name)
         });

@@ -15,6 +15,8 @@ use crate::results::ResultColumns;
 use crate::results::formats::{About, Column, Value, object, safe_record, value};
 
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+/// The longest line of JSON Lines that is read: one that is longer is no row of ours.
+const MOST_LINE_BYTES: u64 = 256 << 20;
 
 /// Reads one file of results, a row at a time.
 pub(super) struct FormReader {
@@ -26,7 +28,7 @@ pub(super) struct FormReader {
 enum Rows {
     Parquet(Box<RowIter<'static>>),
     Jsonl(BufReader<BlobReader>),
-    Spreadsheet(Reader<BlobReader>),
+    Spreadsheet(Reader<BlobReader>, ByteRecord),
 }
 
 impl FormReader {
@@ -94,14 +96,11 @@ impl FormReader {
                 }
                 Err(_) => Err(()),
             },
-            Rows::Spreadsheet(rows) => {
-                let mut found = ByteRecord::new();
-                match rows.read_byte_record(&mut found) {
-                    Ok(true) => Ok(Some(found == *safe_record(record).0.as_byte_record())),
-                    Ok(false) => Ok(None),
-                    Err(_) => Err(()),
-                }
-            }
+            Rows::Spreadsheet(rows, found) => match rows.read_byte_record(found) {
+                Ok(true) => Ok(Some(*found == *safe_record(record).0.as_byte_record())),
+                Ok(false) => Ok(None),
+                Err(_) => Err(()),
+            },
         };
         match same {
             Ok(Some(is_same)) => notes.expect(Check::Forms, is_same, || {
@@ -123,9 +122,7 @@ impl FormReader {
         let is_more = match &mut self.rows {
             Rows::Parquet(rows) => rows.next().is_some(),
             Rows::Jsonl(lines) => !matches!(next_line(lines), Ok(None)),
-            Rows::Spreadsheet(rows) => {
-                !matches!(rows.read_byte_record(&mut ByteRecord::new()), Ok(false))
-            }
+            Rows::Spreadsheet(rows, found) => !matches!(rows.read_byte_record(found), Ok(false)),
         };
         notes.expect(Check::Forms, self.is_over || !is_more, || {
             format!("{} has more rows than results.csv", self.name)
@@ -189,7 +186,7 @@ fn spreadsheet(place: &Place, columns: &ResultColumns, name: &str) -> Result<Row
     let mut found = ByteRecord::new();
     let is_read = rows.read_byte_record(&mut found).unwrap_or(false);
     match has_mark && is_read && found == *safe_record(&header).0.as_byte_record() {
-        true => Ok(Rows::Spreadsheet(rows)),
+        true => Ok(Rows::Spreadsheet(rows, found)),
         false => Err("has another header than results.csv".to_string()),
     }
 }
@@ -197,7 +194,7 @@ fn spreadsheet(place: &Place, columns: &ResultColumns, name: &str) -> Result<Row
 /// The next line without its end; none: that was the last one. A line without an end is damaged.
 fn next_line(lines: &mut BufReader<BlobReader>) -> std::io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
-    if lines.read_until(b'\n', &mut line)? == 0 {
+    if lines.take(MOST_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
         return Ok(None);
     }
     match line.pop() {

@@ -43,6 +43,8 @@ pub(super) fn find(place: &Place, known: &Known, notes: &mut Notes) -> Option<Fo
             None
         }
         Err(_) => {
+            // Who checks outputs need not be allowed to read the input.
+            place.store.pass_over_refusal();
             notes.skip(
                 Check::Input,
                 format!("'{shown}' is not found, or may not be read: name it with --input FILE"),
@@ -171,7 +173,11 @@ impl Walk {
         self.rows += 1;
         // Rows that are not in their place are told by another check; here each is compared with its own.
         while self.next.as_ref().is_none_or(|(number, _)| *number < row) {
-            let mut record = ByteRecord::new();
+            // The record that was compared last takes in the next one.
+            let mut record = self
+                .next
+                .take()
+                .map_or_else(ByteRecord::new, |(_, own)| own);
             if !self.results.read_byte_record(&mut record)? {
                 break;
             }

@@ -62,8 +62,8 @@ pub enum VerifyError {
     /// It is no place of outputs, or its job has not ended.
     #[error("{0}")]
     NoOutputs(String),
-    /// The place cannot be read.
-    #[error(transparent)]
+    /// The place, or something in it, could not be read: nothing is said of what it holds.
+    #[error("could not be checked: {0}")]
     Port(#[from] PortError),
 }
 
@@ -113,8 +113,16 @@ impl Known {
 /// Checks everything that can be checked.
 ///
 /// # Errors
-/// There are no outputs of an ended job, or the place cannot be read.
+/// There are no outputs of an ended job, or the store did not answer: an outage is no finding.
 pub fn verify(place: &Place) -> Result<Report, VerifyError> {
+    let report = look(place);
+    match place.store.trouble() {
+        Some(trouble) => Err(trouble.into()),
+        None => report,
+    }
+}
+
+fn look(place: &Place) -> Result<Report, VerifyError> {
     let keys = place.store.list(&place.bucket, &place.prefix)?;
     let files: Vec<String> = keys
         .iter()

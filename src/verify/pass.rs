@@ -108,17 +108,28 @@ fn forms(
         .filter_map(|(name, format)| FormReader::open(place, known, columns, name, format, notes))
         .collect();
     let names: Vec<&str> = forms.iter().map(FormReader::name).collect();
+    let mut missing = Vec::new();
     for format in &known.owner.spec.formats {
         let name = format!("{}{}", known.stem, format.suffix());
-        let is_due = known.manifest.status.starts_with("COMPLETED");
-        notes.expect(Check::Forms, !is_due || known.has(&name), || {
-            format!("{name} is not there, and the job's spec asks for it")
+        let outputs = &known.manifest.outputs;
+        let is_written = outputs.iter().any(|entry| entry.name == name);
+        notes.expect(Check::Forms, !is_written || known.has(&name), || {
+            format!("{name} is not there, and the job has written it")
         });
+        if !is_written && !known.has(&name) {
+            missing.push(name);
+        }
     }
-    let said = match names.is_empty() {
+    let mut said = match names.is_empty() {
         true => "results.csv alone".to_string(),
         false => format!("{} hold the same rows", names.join(", ")),
     };
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        said.push_str(&format!(
+            "; the job could not write {missing} (annexa export tries again)"
+        ));
+    }
     notes.looked(Check::Forms, said);
     forms
 }
@@ -145,7 +156,8 @@ impl Order {
             );
             return;
         };
-        let due = self.last + 1;
+        // Of a row with the last number that there is, none is due after it.
+        let due = self.last.saturating_add(1);
         let is_good = match self.is_partial {
             true => number >= due,
             false => number == due,

@@ -139,6 +139,16 @@ pub struct Report {
     pub checks: Vec<CheckResult>,
 }
 
+impl Report {
+    /// Checks that were not made.
+    pub fn not_checked(&self) -> usize {
+        let checks = self.checks.iter();
+        checks
+            .filter(|check| check.verdict == Verdict::NotChecked)
+            .count()
+    }
+}
+
 /// Gathers what is found.
 #[derive(Debug, Default)]
 pub(super) struct Notes {

@@ -166,11 +166,8 @@ impl RowCheck {
             broken
                 .push("second_code is not in the terms, may not be chosen, or is of another annex");
         }
-        let is_known = Agreement::ALL.iter().any(|kind| kind.name() == agreement);
-        let is_same = second == code && !second.is_empty();
-        if !(agreement.is_empty() && (second.is_empty() || code.is_empty()))
-            && !(is_known && (agreement == Agreement::Same.name()) == is_same)
-        {
+        let supporting = self.of(record, problem, "supporting");
+        if !may_say(agreement, code, supporting, second, terms) {
             broken.push("agreement does not say how the two codes agree");
         }
         broken
@@ -256,6 +253,24 @@ fn broken_outcome(check: &RowCheck, record: &ByteRecord) -> Vec<&'static str> {
         "prompt_version is not the job's",
     );
     broken
+}
+
+/// Whether `agreement` may stand beside these codes. What the second opinion lists besides its primary code is in no column, so
+/// that `listed` can be told to be missing, and not to be wrong.
+fn may_say(agreement: &str, code: &str, supporting: &str, second: &str, terms: &TermTable) -> bool {
+    if code.is_empty() || second.is_empty() {
+        return agreement.is_empty();
+    }
+    let list: Vec<serde_json::Value> = serde_json::from_str(supporting).unwrap_or_default();
+    let is_listed = list.iter().any(|entry| entry["code"] == second);
+    let due = match () {
+        () if code == second => Agreement::Same,
+        () if is_listed => Agreement::Listed,
+        () if terms.is_above(code, second) || terms.is_above(second, code) => Agreement::Related,
+        () => Agreement::Different,
+    };
+    let may_be_listed = due != Agreement::Same && agreement == Agreement::Listed.name();
+    agreement == due.name() || may_be_listed
 }
 
 fn good_term<'t>(terms: &'t TermTable, problem: Problem, code: &str) -> Option<&'t Term> {

@@ -1,7 +1,7 @@
 //! Where outputs lie, read piece by piece through the Blobs port: a folder or a prefix in S3.
 
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::core::identity::hex;
 use crate::core::spec::BlobRef;
-use crate::ports::error::PortResult;
+use crate::ports::error::{ErrorClass, PortError, PortResult};
 use crate::ports::retry::{Backoff, retry};
 use crate::ports::{Blobs, Clock};
 
@@ -21,17 +21,42 @@ const BLOCK_BYTES: u64 = 4 << 20;
 const SMALL_BLOCK_BYTES: u64 = 64 << 10;
 
 /// A store that is read from outside of any runtime: each call waits for its answer.
+///
+/// Readers of files make what they can of an error; so that a store that fails is never taken for files that are damaged, the
+/// first error that is no answer about an object is kept here, and nothing is read after it.
 #[derive(Clone)]
 pub struct Store {
-    /// Objects.
-    pub blobs: Arc<dyn Blobs>,
-    /// Time, for tries again.
-    pub clock: Arc<dyn Clock>,
-    /// What the calls run in.
-    pub runtime: Arc<Runtime>,
+    blobs: Arc<dyn Blobs>,
+    clock: Arc<dyn Clock>,
+    runtime: Arc<Runtime>,
+    trouble: Arc<Mutex<Option<PortError>>>,
 }
 
 impl Store {
+    /// A store of `blobs`; `clock` is for tries again, and calls run in `runtime`.
+    pub fn new(blobs: Arc<dyn Blobs>, clock: Arc<dyn Clock>, runtime: Arc<Runtime>) -> Store {
+        Store {
+            blobs,
+            clock,
+            runtime,
+            trouble: Arc::default(),
+        }
+    }
+
+    /// What kept the store from being read; none: nothing did.
+    pub(super) fn trouble(&self) -> Option<PortError> {
+        let trouble = self.trouble.lock();
+        trouble.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes on after a refusal: what was asked for may be left out. An outage stays what it is.
+    pub(super) fn pass_over_refusal(&self) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.as_ref().is_some_and(is_refusal) {
+            *trouble = None;
+        }
+    }
+
     /// A range of an object, of its version `version` if there is one.
     pub(super) fn range(
         &self,
@@ -40,10 +65,32 @@ impl Store {
         end: u64,
         version: Option<&str>,
     ) -> PortResult<Vec<u8>> {
-        self.runtime
+        if let Some(trouble) = self.trouble() {
+            return Err(trouble);
+        }
+        let read = self
+            .runtime
             .block_on(retry(&*self.clock, Backoff::STORAGE, || {
                 self.blobs.get_range(blob, start, end, version)
-            }))
+            }));
+        if let Err(error) = &read
+            && !(is_refusal(error) && self.is_gone(blob, version))
+        {
+            let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+            trouble.get_or_insert_with(|| error.clone());
+        }
+        read
+    }
+
+    /// Whether an object that could not be read is plainly not there, in the version that was asked for.
+    fn is_gone(&self, blob: &BlobRef, version: Option<&str>) -> bool {
+        let head = retry(&*self.clock, Backoff::STORAGE, || async {
+            match version {
+                Some(version) => self.blobs.head_version(blob, version).await,
+                None => self.blobs.head(blob).await,
+            }
+        });
+        matches!(self.runtime.block_on(head), Ok(None))
     }
 
     /// Keys that begin with `prefix`.
@@ -74,6 +121,11 @@ impl Store {
         }
         Ok((bytes, hex(&hasher.finalize())))
     }
+}
+
+/// Whether the store answered, and will not answer otherwise.
+fn is_refusal(error: &PortError) -> bool {
+    error.class == ErrorClass::PermanentJob
 }
 
 /// Reads an object block by block.

@@ -67,7 +67,10 @@ fn check_summary(known: &Known, summary: &Summary, notes: &mut Notes) {
         return;
     }
     let of = |outcome: Outcome| summary.outcomes.get(outcome.name()).copied().unwrap_or(0);
-    let sum: u64 = Outcome::ALL.into_iter().map(of).sum();
+    let sum = Outcome::ALL
+        .into_iter()
+        .map(of)
+        .fold(0, u64::saturating_add);
     let balance = &summary.balance;
     let is_balanced = balance.balances
         && balance.rows_in == balance.rows_out
@@ -254,7 +257,7 @@ fn check_cost(summary: &Summary, rows: &Usage, spent: NanoUsd, notes: &mut Notes
         );
     }
     // The summary does not say what of the overhead were cache tokens.
-    let has_overhead = over.input_tokens + over.output_tokens > 0;
+    let has_overhead = over.input_tokens > 0 || over.output_tokens > 0;
     for (what, total, rows) in [
         ("read", summary.cache_read_tokens, rows.cache_read_tokens),
         ("write", summary.cache_write_tokens, rows.cache_write_tokens),

@@ -1,6 +1,7 @@
 //! `annexa verify`: an untouched folder passes, and whatever is tampered with is found by the check that is about it.
 
 mod on_s3;
+mod outage;
 mod tampering;
 mod whole;
 

@@ -25,6 +25,9 @@ const fn tampering(what: &'static str, found_by: Check, how: fn(&Place)) -> Tamp
     }
 }
 
+/// The largest number that is one.
+const MOST: &str = "18446744073709551615";
+
 fn flip(place: &Place, name: &str) {
     let path = place.path("in-annexa").join(name);
     let mut bytes = fs::read(&path).unwrap();
@@ -200,6 +203,40 @@ const ALL: &[Tampering] = &[
     tampering("a nano-dollar in a row", Check::Cost, |place| {
         set_cell(place, 2, 0, "cost_usd", "0.000000001");
         fix_manifest(place);
+    }),
+    tampering("more tokens than can be counted", Check::Cost, |place| {
+        for column in ["input_tokens", "cache_read_tokens"] {
+            set_cell(place, 2, 0, column, MOST);
+            set_cell(place, 3, 0, column, MOST);
+        }
+        edit_json(place, "summary.json", |summary| {
+            summary["overhead"]["input_tokens"] = u64::MAX.into();
+            summary["overhead"]["output_tokens"] = u64::MAX.into();
+        });
+        fix_manifest(place);
+    }),
+    tampering("more rows than can be counted", Check::Summary, |place| {
+        edit_json(place, "summary.json", |summary| {
+            for outcome in summary["outcomes"].as_object_mut().unwrap().values_mut() {
+                *outcome = u64::MAX.into();
+            }
+        });
+        fix_manifest(place);
+    }),
+    tampering("a row behind the last number", Check::RowOrder, |place| {
+        set_cell(place, 2, 0, "row", MOST);
+        fix_manifest(place);
+    }),
+    tampering("more dollars than can be counted", Check::Cost, |place| {
+        for row in [2, 3] {
+            set_cell(place, row, 0, "cost_usd", "18446744073.709551615");
+        }
+        fix_manifest(place);
+    }),
+    tampering("a name that is no file's", Check::Outputs, |place| {
+        edit_json(place, "manifest.json", |manifest| {
+            manifest["outputs"][0]["name"] = "../in.csv".into();
+        });
     }),
     tampering("a nano-dollar in the summary", Check::Cost, |place| {
         edit_json(place, "summary.json", |summary| {

@@ -65,7 +65,15 @@ fn what_a_person_put_into_the_folder_is_no_finding_and_is_said() {
     let place = Place::new();
     place.coded(sample(3), &[]);
     place.write("in-annexa/notes.txt", "mine");
-    place.write("in-annexa/reviewed.csv", "row\n");
+    for name in ["reviewed.csv", "reviewed.history.csv", "reviewed.json"] {
+        place.write(&format!("in-annexa/{name}"), "row\n");
+    }
+    for args in [
+        &["report", "in-annexa"][..],
+        &["report", "in-annexa", "--no-text"],
+    ] {
+        assert_eq!(place.annexa(args).code, 0);
+    }
     assert_eq!(
         place
             .annexa(&["export", "in-annexa", "--format", "parquet"])
@@ -94,6 +102,18 @@ fn an_input_that_is_not_there_any_more_is_said_and_no_finding() {
     assert_eq!(code, 0);
     assert_eq!(checks["input"]["verdict"], "not_checked");
     assert_eq!(checks["input_columns"]["verdict"], "not_checked");
+    let ran = place.annexa(&["verify", "in-annexa"]);
+    let last = "in-annexa: all that was checked holds; 2 of 18 checks were not made\n";
+    assert!(ran.out.ends_with(last), "{}", ran.out);
+    let ran = place.annexa(&["verify", "in-annexa", "--strict"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(
+        ran.out.contains("NOT all could be checked; 2 of 18"),
+        "{}",
+        ran.out
+    );
+    let ran = place.annexa(&["verify", "in-annexa", "--strict", "--input", "moved.csv"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
     let (code, checks) = verdicts(&place, &["in-annexa", "--input", "moved.csv"]);
     assert_eq!((code, &checks["input"]["verdict"]), (0, &"ok".into()));
     place.write("in.csv", "id,mdr_text\n");
