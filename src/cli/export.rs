@@ -16,6 +16,7 @@ use crate::core::spec::BlobRef;
 use crate::outputs::Outputs;
 use crate::ports::Blobs;
 use crate::ports::blobs::Put;
+use crate::ports::error::PortError;
 use crate::results::formats::{About, FormatWriter, MOST_ROWS, Notes, athena};
 
 /// The folder that is written to, as a bucket.
@@ -119,7 +120,7 @@ fn export(outputs: &Outputs, format: Format, folder: &Path, name: &str) -> anyho
     runtime.block_on(async {
         let about = About::new(&outputs.owner().job_id, &outputs.owner().spec);
         let mut writer = FormatWriter::new(format, outputs.columns(), &about)?;
-        let mut file = blobs.put_stream(&blob).await?;
+        let mut file = blobs.put_stream(&blob).await.map_err(unwritten)?;
         let mut hasher = Sha256::new();
         let mut gathered = Vec::new();
         let mut rows = outputs.rows()?;
@@ -128,15 +129,16 @@ fn export(outputs: &Outputs, format: Format, folder: &Path, name: &str) -> anyho
             gathered.append(&mut writer.take());
             if gathered.len() >= WRITE_BYTES {
                 hasher.update(&gathered);
-                file.write(&gathered).await?;
+                file.write(&gathered).await.map_err(exit::begun)?;
                 gathered.clear();
             }
         }
         let (mut last, notes) = writer.finish()?;
         gathered.append(&mut last);
         hasher.update(&gathered);
-        file.write(&gathered).await?;
-        if let Put::Written(_) = file.complete(true).await? {
+        file.write(&gathered).await.map_err(exit::begun)?;
+        let put = file.complete(true).await.map_err(exit::begun)?;
+        if let Put::Written(_) = put {
             return Ok(Written::New(notes));
         }
         let there = blobs.head(&blob).await?.map(|head| head.etag);
@@ -146,6 +148,14 @@ fn export(outputs: &Outputs, format: Format, folder: &Path, name: &str) -> anyho
             false => Written::IsOther,
         })
     })
+}
+
+/// A file that could not be begun: what may pass (a full disk) is no wrong use.
+fn unwritten(error: PortError) -> anyhow::Error {
+    match error.is_retryable() {
+        true => exit::begun(error),
+        false => error.into(),
+    }
 }
 
 fn warn(format: Format, notes: Notes) {

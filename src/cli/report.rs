@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
+use super::run::STATE_FOLDER;
 use super::{exit, terms};
+use crate::core::files;
 use crate::core::outcome::Outcome;
 use crate::outputs::{OWNER, Outputs};
 use crate::report::findings::Findings;
 use crate::report::page;
 use crate::report::stats::StatsReader;
 use crate::report::summary::Summary;
-
-/// Outputs that the manifest does not name, since it names the others.
-const BESIDE: [&str; 2] = ["manifest.json", OWNER];
 
 /// Make the report of a finished job anew
 ///
@@ -68,15 +67,15 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     let findings = look_through(&outputs, &summary, no_text)?;
     let html = page::render(&summary, Some(&findings), &table);
     let name = match no_text {
-        true => "report.no-text.html",
-        false => "report.rebuilt.html",
+        true => files::REPORT_NO_TEXT,
+        false => files::REPORT_REBUILT,
     };
     let to = args
         .out
         .clone()
         .unwrap_or_else(|| outputs.folder().join(name));
     guard(&outputs, &to, &html)?;
-    std::fs::write(&to, &html).with_context(|| format!("cannot write {}", to.display()))?;
+    exit::written(&to, std::fs::write(&to, &html))?;
     let text = match no_text {
         true => "without report text",
         false => "with report text",
@@ -116,27 +115,41 @@ fn look_through(outputs: &Outputs, summary: &Summary, no_text: bool) -> anyhow::
     stats.findings.context("the rows were not looked at")
 }
 
-/// Refuses to write over an output of the job: its digest stands in the manifest. The very same bytes may be written.
+/// Refuses to write over what the job wrote, since its digest stands in the manifest, and over decisions of people. The very
+/// same bytes may be written.
 fn guard(outputs: &Outputs, to: &Path, html: &str) -> anyhow::Result<()> {
-    let Ok(there) = std::fs::read(to) else {
+    // What is not there yet is nobody's; whether it can be written will show.
+    let Ok(target) = to.canonicalize() else {
         return Ok(());
     };
-    let folder = |path: &Path| {
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        parent.unwrap_or(Path::new(".")).canonicalize().ok()
-    };
-    let is_inside = outputs.folder().canonicalize().ok() == folder(to);
-    let name = to.file_name().unwrap_or_default().to_string_lossy();
     let manifest = outputs.manifest()?;
-    let is_output =
-        manifest.outputs.iter().any(|entry| entry.name == name) || BESIDE.contains(&name.as_ref());
-    if is_inside && is_output && there != html.as_bytes() {
+    let entries = manifest.outputs.iter().chain(&manifest.chunks);
+    let own = entries.map(|entry| entry.name.as_str()).chain([
+        OWNER,
+        files::MANIFEST,
+        files::REVIEWED,
+        files::REVIEW_HISTORY,
+        files::REVIEW_PIN,
+    ]);
+    let folder = outputs.folder();
+    let is_own = own
+        .filter_map(|name| folder.join(name).canonicalize().ok())
+        .any(|path| path == target)
+        || target
+            .strip_prefix(folder.canonicalize()?)
+            .is_ok_and(|inside| inside.starts_with(STATE_FOLDER) || inside.starts_with("chunks"));
+    if is_own && !holds(&target, html)? {
         bail!(
-            "{} is an output of the job, and its digest stands in manifest.json: name another file with --out",
+            "{} is a file of the job, or of decisions about it, which stays as it is: name another one with --out",
             to.display()
         );
     }
     Ok(())
+}
+
+/// Whether a file holds the page already.
+fn holds(file: &Path, html: &str) -> anyhow::Result<bool> {
+    let shown = || format!("cannot read {}", file.display());
+    let is_as_long = file.metadata().with_context(shown)?.len() == html.len() as u64;
+    Ok(is_as_long && std::fs::read(file).with_context(shown)? == html.as_bytes())
 }

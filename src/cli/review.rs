@@ -127,7 +127,8 @@ pub fn run(args: &ReviewArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         precedents: named,
     };
     let session = Session::new(job, terms, walk, from, log.newest());
-    let summary = screen::run(session, log, &outputs, &precedents, reviewer)?;
+    let ran = screen::run(session, log, &outputs, &precedents, reviewer);
+    let summary = ran.map_err(exit::begun)?;
     writeln!(out, "{summary}")?;
     Ok(exit::OK)
 }

@@ -1,6 +1,7 @@
 //! `annexa corpus build`.
 
 use super::{BuildArgs, coded};
+use crate::cli::exit;
 use crate::cli::named;
 use crate::core::problem::Problem;
 use crate::precedents::corpus::{self, Report};
@@ -195,7 +196,7 @@ fn open(path: &Path) -> anyhow::Result<impl Read + use<>> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    exit::written(path, fs::write(path, bytes))
 }
 
 /// How many reports carry each code after closing their codes upwards: `code,reports`, first the total.

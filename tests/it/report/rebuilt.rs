@@ -33,12 +33,53 @@ fn an_output_of_the_job_is_never_written_over_by_another_page() {
     let place = Place::new();
     place.coded(sample(10), &[]);
     let before = place.files("in-annexa");
-    for name in ["report.html", "results.csv", "manifest.json", "job.json"] {
+    place.write("in-annexa/reviewed.csv", "mine\n");
+    let before = {
+        let mut all = before;
+        all.extend(place.files("in-annexa"));
+        all
+    };
+    std::os::unix::fs::symlink(place.path("in-annexa"), place.path("other")).unwrap();
+    for name in [
+        "report.html",
+        "results.csv",
+        "manifest.json",
+        "job.json",
+        "chunks/00000000.csv",
+        "reviewed.csv",
+        "_annexa/job.sqlite",
+        "../other/chunks/00000000.csv",
+    ] {
         let out = format!("in-annexa/{name}");
         let ran = place.annexa(&["report", "in-annexa", "--no-text", "--out", &out]);
         ran.refused(64, &[name, "--out"]);
     }
     assert_eq!(place.files("in-annexa"), before);
+}
+
+#[test]
+fn pages_made_anew_go_with_the_results_that_they_show() {
+    let place = Place::new();
+    place.coded(sample(3), &[]);
+    let pages = ["report.rebuilt.html", "report.no-text.html"];
+    assert_eq!(place.annexa(&["report", "in-annexa"]).code, 0);
+    assert_eq!(place.annexa(&["report", "in-annexa", "--no-text"]).code, 0);
+    assert_eq!(place.annexa(&["run", "in.csv", "--again"]).code, 0);
+    for page in pages {
+        assert!(!place.path("in-annexa").join(page).exists(), "{page}");
+        assert!(place.path("in-annexa/previous-1").join(page).is_file());
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_written_ends_with_1_and_a_place_that_is_none_with_64() {
+    let place = Place::new();
+    place.coded(sample(3), &[]);
+    // A device that is always full.
+    let ran = place.annexa(&["report", "in-annexa", "--out", "/dev/full"]);
+    ran.refused(1, &["cannot write /dev/full"]);
+    let ran = place.annexa(&["report", "in-annexa", "--out", "no/such/page.html"]);
+    ran.refused(64, &["cannot write no/such/page.html"]);
 }
 
 #[test]
