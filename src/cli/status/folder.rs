@@ -30,7 +30,12 @@ pub(super) async fn look(folder: &Path) -> anyhow::Result<Look> {
         false => None,
     };
     let wanted = owner.as_ref().map(|owner| owner.job_id.as_str());
-    if let Some((job, open)) = in_ledger(folder, wanted).await? {
+    let found = match in_ledger(folder, wanted).await {
+        // A run that has begun, or ended, while its file was read: it is read the other way now.
+        Err(_) => in_ledger(folder, wanted).await,
+        found => found,
+    };
+    if let Some((job, open)) = found? {
         return Ok(Look {
             status: JobStatus::new(&job),
             work: Some(AtWork::on_chunks(&open, SystemClock::new().now_ms())),

@@ -10,7 +10,7 @@ mod store;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -28,6 +28,34 @@ pub struct Db {
     begin: TransactionBehavior,
     /// For error texts.
     name: Arc<str>,
+    /// The file is read as one that does not change: how it was when it was opened.
+    still: Option<Still>,
+}
+
+/// A file that nobody has open, as it was.
+#[derive(Clone)]
+struct Still {
+    path: PathBuf,
+    seen: Option<(u64, SystemTime)>,
+}
+
+impl Still {
+    fn of(path: &Path) -> Still {
+        Still {
+            path: path.to_path_buf(),
+            seen: seen(path),
+        }
+    }
+
+    /// Whether somebody has opened it since, or has been at work in it.
+    fn is_disturbed(&self) -> bool {
+        beside(&self.path, "-wal").exists() || seen(&self.path) != self.seen
+    }
+}
+
+fn seen(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = path.metadata().ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 impl Db {
@@ -68,6 +96,7 @@ impl Db {
             connection: Arc::new(Mutex::new(connection)),
             begin: TransactionBehavior::Immediate,
             name,
+            still: None,
         })
     }
 
@@ -76,6 +105,9 @@ impl Db {
     ///
     /// What is read is as it was at some moment: each transaction sees one state of the file, and waits for nobody (WAL).
     ///
+    /// Where nobody works on the file, a process that begins to while it is read makes the read fail as transient: the next
+    /// try reads beside it.
+    ///
     /// # Errors
     /// It is no file of ours, or it cannot be read.
     pub fn open_to_read(path: &Path, version: u32) -> PortResult<Option<Db>> {
@@ -83,28 +115,32 @@ impl Db {
         if !path.is_file() {
             return Ok(None);
         }
-        let open = || -> rusqlite::Result<(Connection, u32)> {
+        let open = || -> rusqlite::Result<(Connection, u32, Option<Still>)> {
             // Where nobody has the file open, there is no log beside it. SQLite would make one even for a reader, unless it
             // is told that the file does not change meanwhile: so none of it is kept open for long.
             let log = beside(path, "-wal");
-            let connection = match log.exists() {
-                true => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
-                false => Connection::open_with_flags(
+            let still = Still::of(path);
+            let is_still = !log.exists();
+            let connection = match is_still {
+                false => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+                true => Connection::open_with_flags(
                     as_immutable(path),
                     OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
                 )?,
             };
             connection.busy_timeout(Duration::from_secs(10))?;
             let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            Ok((connection, found))
+            Ok((connection, found, is_still.then_some(still)))
         };
-        let (connection, found) = patiently(open).map_err(|error| failed(&name, &error))?;
+        let opened = patiently(open).map_err(|error| failed(&name, &error));
+        let (connection, found, still) = opened?;
         match found {
             0 => Ok(None),
             found if found == version => Ok(Some(Db {
                 connection: Arc::new(Mutex::new(connection)),
                 begin: TransactionBehavior::Deferred,
                 name,
+                still,
             })),
             found => Err(other_version(&name, found, version)),
         }
@@ -124,7 +160,13 @@ impl Db {
             let tx = connection
                 .transaction_with_behavior(db.begin)
                 .map_err(|error| failed(&db.name, &error))?;
-            let result = work(&tx)?;
+            let result = work(&tx);
+            // What was read of a file that changed meanwhile may be a mixture, or look damaged.
+            if db.still.as_ref().is_some_and(Still::is_disturbed) {
+                let what = format!("{} changed while it was read: read it again", db.name);
+                return Err(PortError::transient(what));
+            }
+            let result = result?;
             tx.commit().map_err(|error| failed(&db.name, &error))?;
             Ok(result)
         };
@@ -219,4 +261,37 @@ fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> PortResult<T> {
     serde_json::from_str(text).map_err(|error| {
         PortError::permanent_job(format!("a stored record cannot be read: {error}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS t (a INTEGER)";
+
+    #[tokio::test]
+    async fn a_read_that_somebody_begins_to_write_under_fails_as_transient_and_the_next_one_is_good()
+     {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.sqlite");
+        drop(Db::open(&path, SCHEMA, 7, false).unwrap());
+        assert!(!beside(&path, "-wal").exists(), "nobody has it open");
+        let reader = Db::open_to_read(&path, 7).unwrap().unwrap();
+        assert_eq!(reader.write(|_| Ok(1)).await.unwrap(), 1);
+
+        let own = path.clone();
+        let disturbed = reader
+            .write(move |_| Db::open(&own, SCHEMA, 7, false))
+            .await;
+        let error = disturbed.err().unwrap();
+        assert!(
+            error.to_string().contains("changed while it was read"),
+            "{error}"
+        );
+
+        let writer = Db::open(&path, SCHEMA, 7, false).unwrap();
+        let reader = Db::open_to_read(&path, 7).unwrap().unwrap();
+        assert_eq!(reader.write(|_| Ok(2)).await.unwrap(), 2);
+        drop(writer);
+    }
 }
