@@ -128,9 +128,9 @@ pub fn run(args: &ReviewArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     };
     let session = Session::new(job, terms, walk, from, log.newest());
     let ran = screen::run(session, log, &outputs, &precedents, reviewer);
-    let summary = ran.map_err(exit::begun)?;
+    let (summary, code) = ran.map_err(exit::begun)?;
     writeln!(out, "{summary}")?;
-    Ok(exit::OK)
+    Ok(code)
 }
 
 fn hint(args: &ReviewArgs) -> &'static str {

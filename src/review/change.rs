@@ -18,6 +18,8 @@ pub struct Change {
     pub codes: [Vec<String>; 2],
     /// The search that is open; none: a problem is being picked.
     pub search: Option<Search>,
+    /// The person was asked just now whether a problem without a code is meant so.
+    pub is_asked: bool,
 }
 
 /// A search for codes of one problem.

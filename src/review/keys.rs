@@ -13,9 +13,19 @@ impl Session {
     /// Takes a key.
     pub fn key(&mut self, key: KeyEvent, decisions: &dyn Decisions) -> Vec<Effect> {
         self.said.clear();
+        let has_failed = std::mem::take(&mut self.has_failed);
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        if control && key.code == KeyCode::Char('c') {
-            return self.leave_with(Effect::Quit);
+        let is_quit = match key.code {
+            KeyCode::Char('c') => control,
+            KeyCode::Char('q') => self.mode == Mode::Read,
+            _ => false,
+        };
+        if is_quit {
+            return match has_failed {
+                // What cannot be written must not keep the person here; it was said.
+                true => vec![Effect::Quit],
+                false => self.stop(),
+            };
         }
         // Taken out while the key is looked at; put back unless the key ends it.
         match std::mem::replace(&mut self.mode, Mode::Read) {
@@ -27,10 +37,14 @@ impl Session {
         }
     }
 
+    /// What is to be done before the end.
+    pub fn stop(&mut self) -> Vec<Effect> {
+        self.leave_with(Effect::Quit)
+    }
+
     fn read_key(&mut self, key: KeyEvent, decisions: &dyn Decisions) -> Vec<Effect> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Char('q') => return self.leave_with(Effect::Quit),
             KeyCode::Char('a') => return self.accept(false, decisions),
             KeyCode::Char('A') => return self.accept(true, decisions),
             KeyCode::Char('c') => self.begin_change(),
@@ -267,6 +281,7 @@ impl Session {
         self.mode = Mode::Change(Change {
             codes,
             search: None,
+            is_asked: false,
         });
     }
 
@@ -295,12 +310,13 @@ impl Session {
             self.mode = Mode::Change(change);
             return Vec::new();
         }
+        let is_asked = std::mem::take(&mut change.is_asked);
         match key.code {
             KeyCode::Esc => {
                 self.said = "nothing changed".into();
                 return Vec::new();
             }
-            KeyCode::Enter => return self.end_change(change, decisions),
+            KeyCode::Enter => return self.end_change(change, is_asked, decisions),
             KeyCode::Char(letter) => {
                 let named = match letter {
                     'p' => Some(Problem::Product),
@@ -324,9 +340,32 @@ impl Session {
         Vec::new()
     }
 
-    fn end_change(&mut self, change: Change, decisions: &dyn Decisions) -> Vec<Effect> {
+    /// `is_asked`: the person was asked whether a problem without a code is meant so.
+    fn end_change(
+        &mut self,
+        mut change: Change,
+        is_asked: bool,
+        decisions: &dyn Decisions,
+    ) -> Vec<Effect> {
         if change.codes.iter().all(Vec::is_empty) {
             self.said = "no code was chosen: m marks the row for somebody to come back to".into();
+            self.mode = Mode::Change(change);
+            return Vec::new();
+        }
+        // It would stand for "this report has none", which evaluate takes as right.
+        let without = self
+            .problems()
+            .find(|problem| change.codes[*problem as usize].is_empty());
+        if let Some(problem) = without.filter(|_| !is_asked) {
+            let key = match problem {
+                Problem::Product => 'p',
+                Problem::Patient => 't',
+            };
+            self.said = format!(
+                "no {} code yet: {key} chooses some, Enter once more says that the report has none",
+                problem.name()
+            );
+            change.is_asked = true;
             self.mode = Mode::Change(change);
             return Vec::new();
         }

@@ -112,6 +112,8 @@ pub struct Session {
     pub(super) pending: String,
     /// The row that was decided last.
     pub(super) last: Option<RowNo>,
+    /// What the last key asked for could not be done.
+    pub(super) has_failed: bool,
 }
 
 impl Session {
@@ -145,6 +147,7 @@ impl Session {
             said,
             pending: String::new(),
             last: None,
+            has_failed: false,
         }
     }
 
@@ -173,9 +176,19 @@ impl Session {
         &self.said
     }
 
-    /// Says something at the foot.
-    pub fn say(&mut self, what: impl Into<String>) {
-        self.said = what.into();
+    /// What the last key asked for could not be done, and why: the row stays.
+    pub fn failed(&mut self, why: &str) {
+        self.has_failed = true;
+        self.said = match self.unkept() {
+            Some(_) => format!("NOT done, Ctrl-C quits without the note: {why}"),
+            None => format!("NOT done: {why}"),
+        };
+    }
+
+    /// The row whose note is kept nowhere yet; none: all is kept.
+    pub fn unkept(&self) -> Option<RowNo> {
+        let row = self.row.as_ref().map(|row| row.row);
+        row.filter(|_| !self.pending.is_empty())
     }
 
     /// Shows a row of the walk.

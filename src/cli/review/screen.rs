@@ -1,11 +1,15 @@
 //! The screen: keys from the terminal to the session, and what the session wants done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::bail;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::adapters::local::clock::SystemClock;
+use crate::adapters::signals::StopLooks;
+use crate::cli::exit;
 use crate::core::problem::Problem;
 use crate::outputs::{Outputs, StoredRows};
 use crate::ports::Clock;
@@ -20,6 +24,8 @@ use crate::review::{
 const NEAREST: usize = 10;
 /// Reports that are looked at for each one that is shown: texts come again and again.
 const LOOKED_AT: usize = 3;
+/// Time between two looks for a signal while no key comes.
+const SIGNAL_EVERY: Duration = Duration::from_millis(200);
 /// Characters of their texts.
 const NEAR_CHARS: usize = 240;
 
@@ -34,14 +40,14 @@ struct Screen<'o> {
     clock: SystemClock,
 }
 
-/// Reviews until the person quits; what to say behind it.
+/// Reviews until the person quits, or a signal comes; what to say behind it, and the exit code.
 pub(super) fn run(
     session: Session,
     log: DecisionLog,
     outputs: &Outputs,
     precedents: &Arc<Precedents>,
     reviewer: String,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<(String, u8)> {
     let mut screen = Screen {
         session,
         log,
@@ -54,17 +60,38 @@ pub(super) fn run(
     screen.go(screen.session.at())?;
     // Also a panic gives the terminal back: the hook that is set here sees to it.
     let mut terminal = ratatui::try_init()?;
-    let walked = screen.walk(&mut terminal);
+    // From here on a signal does not end the process by itself, which would leave the terminal as the screen needs it.
+    let walked = StopLooks::listen()
+        .map_err(anyhow::Error::from)
+        .and_then(|mut stop| screen.walk(&mut terminal, &mut stop));
     ratatui::restore();
-    walked?;
-    screen.log.fold()?;
-    Ok(screen.summary())
+    let code = walked?;
+    let folded = screen.log.fold();
+    if let Some(row) = screen.session.unkept() {
+        bail!(
+            "the note on row {row} could not be written and is NOT kept; {}",
+            screen.summary()
+        );
+    }
+    folded?;
+    Ok((screen.summary(), code))
 }
 
 impl Screen<'_> {
-    fn walk(&mut self, terminal: &mut DefaultTerminal) -> anyhow::Result<()> {
+    fn walk(&mut self, terminal: &mut DefaultTerminal, stop: &mut StopLooks) -> anyhow::Result<u8> {
         loop {
             terminal.draw(|frame| draw::draw(frame, &mut self.session))?;
+            while !event::poll(SIGNAL_EVERY)? {
+                if stop.came() {
+                    // Nobody is there to read what could not be done: a note that is not kept is said behind it.
+                    for effect in self.session.stop() {
+                        if self.apply(effect).is_err() {
+                            break;
+                        }
+                    }
+                    return Ok(exit::INTERRUPTED);
+                }
+            }
             let Event::Key(key) = event::read()? else {
                 // A new size: drawn anew.
                 continue;
@@ -74,11 +101,11 @@ impl Screen<'_> {
             }
             for effect in self.session.key(key, self.log.newest()) {
                 if effect == Effect::Quit {
-                    return Ok(());
+                    return Ok(exit::OK);
                 }
                 if let Err(error) = self.apply(effect) {
                     // What was decided before stands; this was not done, and the row stays.
-                    self.session.say(format!("NOT done: {error:#}"));
+                    self.session.failed(&format!("{error:#}"));
                     break;
                 }
             }

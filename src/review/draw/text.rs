@@ -40,7 +40,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, session: &mut Session) {
         let line = mark.map_or(0, |mark| {
             lines.iter().take_while(|line| line.end <= mark).count()
         });
-        *first = if line < height { 0 } else { line - ABOVE };
+        *first = match line < height {
+            true => 0,
+            false => line.saturating_sub(ABOVE),
+        };
     }
     *first = (*first).min(lines.len().saturating_sub(height));
     let mut shown = vec![Line::default(); lines.len()];

@@ -124,6 +124,8 @@ fn any_size_can_be_drawn_and_nothing_in_a_report_steers_the_terminal() {
         desk.types(open);
         for width in [1, 2, 5, 20, 79, 119, 120, 300] {
             for height in [1, 2, 3, 6, 12, 29, 30, 60] {
+                // As when the row has just come up.
+                desk.session.scroll[0] = usize::MAX;
                 let terminal = terminal(&mut desk, (width, height));
                 let cells = terminal.backend().buffer().content();
                 let unsafe_cell = cells

@@ -144,6 +144,59 @@ fn a_row_that_failed_is_not_accepted_but_can_be_coded() {
 }
 
 #[test]
+fn a_change_of_one_problem_says_nothing_of_the_other_unless_the_person_does() {
+    let mut desk = Desk::new(&[1, 2], &[]);
+    let mut failed = row(1);
+    failed.outcome = Some(Outcome::Failed);
+    for answer in &mut failed.answers {
+        answer.codes.clear();
+    }
+    desk.session.show(0, failed, Vec::new(), None);
+    desk.types("cpA0404");
+    desk.keys(&[KeyCode::Enter, KeyCode::Enter]);
+    assert!(desk.decisions.is_empty());
+    assert!(
+        desk.session
+            .said()
+            .contains("no patient code yet: t chooses")
+    );
+    // Any other key takes the question back.
+    desk.keys(&[KeyCode::Down, KeyCode::Enter]);
+    assert!(desk.decisions.is_empty());
+    desk.keys(&[KeyCode::Enter]);
+    assert_eq!(
+        desk.decisions[&1],
+        draft(Verdict::Changed, &["A0404"], &[], "")
+    );
+}
+
+#[test]
+fn on_a_full_disk_the_second_quit_quits_and_what_is_not_kept_is_known() {
+    let control_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    for quit in [control_c, key(KeyCode::Char('q'))] {
+        let mut desk = Desk::new(&[1, 2], &[]);
+        desk.types("nfirst");
+        desk.keys(&[KeyCode::Enter]);
+        desk.is_full = true;
+        desk.press(quit);
+        assert!(!desk.has_quit);
+        assert!(desk.session.said().starts_with("NOT done, Ctrl-C quits"));
+        // Another key takes it back: the disk may have room again.
+        desk.keys(&[KeyCode::Down]);
+        desk.press(quit);
+        assert!(!desk.has_quit);
+        desk.press(quit);
+        assert!(desk.has_quit && desk.decisions.is_empty());
+        assert_eq!(desk.session.unkept(), Some(1));
+    }
+    let mut desk = Desk::new(&[1, 2], &[]);
+    desk.types("nfirst");
+    desk.keys(&[KeyCode::Enter]);
+    desk.press(control_c);
+    assert!(desk.has_quit && desk.session.unkept().is_none());
+}
+
+#[test]
 fn a_mark_takes_a_note_or_none_and_no_codes() {
     let mut desk = Desk::new(&[1, 2, 3], &[]);
     desk.types("m");

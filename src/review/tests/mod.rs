@@ -113,6 +113,8 @@ struct Desk {
     kept: BTreeMap<RowNo, Verdict>,
     decisions: BTreeMap<RowNo, Draft>,
     has_quit: bool,
+    /// Nothing can be written.
+    is_full: bool,
 }
 
 impl Desk {
@@ -130,6 +132,7 @@ impl Desk {
             kept,
             decisions: BTreeMap::new(),
             has_quit: false,
+            is_full: false,
         };
         desk.go(desk.session.at());
         desk
@@ -155,6 +158,10 @@ impl Desk {
         for effect in self.session.key(pressed, &self.kept) {
             match effect {
                 Effect::Go(at) => self.go(at),
+                Effect::Decide(_) | Effect::Undo(_) if self.is_full => {
+                    self.session.failed("no space left on device");
+                    break;
+                }
                 Effect::Decide(draft) => {
                     let number = self.row();
                     self.kept.insert(number, draft.verdict);

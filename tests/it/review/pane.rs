@@ -18,7 +18,17 @@ pub(crate) struct Pane<'p> {
 
 impl<'p> Pane<'p> {
     /// Starts `annexa` with `args` in a terminal of this size.
-    pub(crate) fn start(place: &'p Place, (width, height): (u16, u16), args: &[&str]) -> Pane<'p> {
+    pub(crate) fn start(place: &'p Place, size: (u16, u16), args: &[&str]) -> Pane<'p> {
+        Pane::start_with(place, size, &[], args)
+    }
+
+    /// As [`Pane::start`]; `before` are settings of the environment, or a program that starts ours.
+    pub(crate) fn start_with(
+        place: &'p Place,
+        (width, height): (u16, u16),
+        before: &[&str],
+        args: &[&str],
+    ) -> Pane<'p> {
         let socket = (0..)
             .map(|n| format!("tmux-{n}"))
             .find(|name| !place.path(name).exists());
@@ -37,8 +47,9 @@ impl<'p> Pane<'p> {
             .display()
             .to_string();
         let session = ["new-session", "-d", "-x", &width, "-y", &height];
-        let environment = ["env", "-i", "TERM=screen", "USER=eva", &home, &program];
-        pane.tmux(&[&session[..], &environment, args].concat());
+        let path = format!("PATH={}", std::env::var("PATH").unwrap_or_default());
+        let environment = ["env", "-i", "TERM=screen", "USER=eva", &home, &path];
+        pane.tmux(&[&session[..], &environment, before, &[&program], args].concat());
         pane
     }
 

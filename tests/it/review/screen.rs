@@ -231,3 +231,71 @@ fn what_is_walked_can_be_chosen() {
         "{said}"
     );
 }
+
+#[test]
+fn on_a_full_disk_the_second_quit_leaves_and_says_what_is_not_kept() {
+    let place = Place::new();
+    let (results, rows) = coded(&place);
+    let pane = Pane::start(&place, SMALL, &["review", "in-annexa"]);
+    pane.wait_for(&[&named(&results, rows[0])]);
+    // The history is longer than what may be written below, and reviewed.csv is not.
+    pane.press(&["m"]);
+    pane.types(&"long ".repeat(400));
+    pane.press(&["Enter"]);
+    pane.wait_for(&[&named(&results, rows[1]), "1 decided"]);
+    pane.press(&["u"]);
+    pane.wait_for(&[&named(&results, rows[0]), "0 decided"]);
+    pane.press(&["q"]);
+    assert_eq!(pane.end().0, "0");
+
+    // A file that grows past its limit stands for a disk that is full: the write fails, where the signal is ignored.
+    let limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""];
+    let before = place.read("in-annexa/reviewed.history.csv");
+    let pane = Pane::start_with(&place, SMALL, &limited, &["review", "in-annexa"]);
+    pane.wait_for(&[&named(&results, rows[0])]);
+    pane.types("nlost");
+    pane.press(&["Enter"]);
+    pane.wait_for(&["noted"]);
+    pane.press(&["C-c"]);
+    pane.wait_for(&["NOT done, Ctrl-C quits without the note"]);
+    pane.press(&["C-c"]);
+    let (status, left) = pane.end();
+    assert!(status != "0" && !status.is_empty(), "{status}: {left}");
+    let said = format!("the note on row {} could not be written", rows[0]);
+    assert!(left.contains(&said), "{left}");
+    assert_eq!(place.read("in-annexa/reviewed.history.csv"), before);
+}
+
+#[test]
+fn s21_a_signal_keeps_the_note_and_gives_the_terminal_back() {
+    let place = Place::new();
+    let (results, rows) = coded(&place);
+    // The shell behind it shows what the terminal is like afterwards.
+    let shell = ["sh", "-c", "\"$0\" \"$@\"; echo code $?; stty -a"];
+    let pane = Pane::start_with(&place, SMALL, &shell, &["review", "in-annexa"]);
+    pane.wait_for(&[&named(&results, rows[0])]);
+    pane.types("nkept");
+    pane.press(&["Enter"]);
+    pane.wait_for(&["noted"]);
+    let own = Command::new("pgrep")
+        .args(["-P", &pane.process()])
+        .output()
+        .unwrap();
+    let own = String::from_utf8(own.stdout).unwrap().trim().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &own])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let (_, left) = pane.end();
+    assert!(left.contains("code 130"), "{left}");
+    assert!(
+        left.contains("1 decisions in in-annexa/reviewed.csv"),
+        "{left}"
+    );
+    let is_cooked = |word: &str| left.split([' ', '\n']).any(|other| other == word);
+    assert!(is_cooked("icanon") && is_cooked("echo"), "{left}");
+    assert_eq!(reviewed(&place).column("note"), ["kept"]);
+}
