@@ -43,8 +43,7 @@ impl Rehearsal {
 
     /// Starts `annexa run` in the background, held after so many calls until [`Gate::open`].
     pub fn start_held(&self, place: &Place, args: &[&str], calls: u32) -> (Running, Gate) {
-        let gate = Gate(place.path("gate"));
-        fs::write(&gate.0, calls.to_string()).unwrap();
+        let gate = Gate::at(place, calls);
         let mut program = place.program();
         self.on(place, &mut program);
         program.env("ANNEXA_REHEARSAL_GATE", &gate.0);
@@ -76,6 +75,26 @@ impl Rehearsal {
 pub struct Gate(PathBuf);
 
 impl Gate {
+    /// Lets so many calls through.
+    pub fn at(place: &Place, calls: u32) -> Gate {
+        let gate = Gate(place.path("gate"));
+        gate.raise(calls);
+        gate
+    }
+
+    /// Lets so many calls through, counted from the first.
+    pub fn raise(&self, calls: u32) {
+        // Nobody reads half of it.
+        let next = self.0.with_extension("next");
+        fs::write(&next, calls.to_string()).unwrap();
+        fs::rename(next, &self.0).unwrap();
+    }
+
+    /// For the environment of the run.
+    pub fn variable(&self) -> String {
+        format!("ANNEXA_REHEARSAL_GATE={}", self.0.display())
+    }
+
     /// Lets the run go on to its end.
     pub fn open(self) {
         fs::remove_file(self.0).unwrap();

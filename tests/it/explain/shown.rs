@@ -11,7 +11,6 @@ fn i10_nothing_in_a_report_or_an_id_steers_the_terminal() {
     let text = TEXT.replace(' ', "\u{1b}\u{9b}\u{202e} ");
     let id = "\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\r\nrow 2 of another";
     let input = format!("id,mdr_text\n\"{id}\",\"{text}\r\n{text}\"\n");
-    // The offline model says no evidence with such marks in it: the report's own words do, in another's answer.
     let (ran, results) = place.coded(&input, &[]);
     assert_eq!(results.get(1, "id"), id, "the results have it as it was");
     let explained =

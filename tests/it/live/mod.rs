@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::cli::harness::{Place, sample};
-use crate::cli::process::{Rehearsal, Running};
+use crate::cli::process::{Gate, Rehearsal, Running};
+use crate::review::pane::Pane;
 
 const ROWS: usize = 60;
 /// Calls of the 36 after which a run is held: some chunks are done, and some are not.
@@ -199,4 +200,44 @@ fn a_folder_of_nobody_is_refused() {
     let ran = place.annexa(&["status", "empty"]);
     ran.refused(64, &["empty holds no job", "annexa run"]);
     assert!(place.files("empty").is_empty());
+}
+
+#[test]
+fn a_run_and_a_look_at_it_are_drawn_in_place_on_a_terminal() {
+    let place = place();
+    let gate = Gate::at(&place, HELD);
+    let model = ["run", "--model", "rehearsal"];
+    let variable = gate.variable();
+    let run = Pane::start_with(
+        &place,
+        (80, 24),
+        &[&variable],
+        &[&model, &ARGS[..]].concat(),
+    );
+    let shown = run.wait_for(&[&format!(" of {ROWS} rows"), " coded, ", "US dollars"]);
+    assert_eq!(shown.matches(" coded, ").count(), 1, "{shown}");
+    let watcher = Pane::start(&place, (80, 24), &["status", "in-annexa", "--watch"]);
+    let first = watcher.wait_for(&["RUNNING", "calls    ", "at work  1 process"]);
+    let done = |screen: &str| {
+        let line = screen
+            .lines()
+            .find(|line| line.starts_with("rows "))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().to_string()
+    };
+    let before = done(&first);
+    gate.raise(HELD + 12);
+    let mut second = first;
+    while done(&second) == before {
+        second = watcher.wait_for(&["calls    ", "at work  1 process"]);
+    }
+    assert_eq!(second.matches("at work").count(), 1, "{second}");
+    gate.open();
+    let (code, left) = watcher.end();
+    assert_eq!(code, "0", "{left}");
+    assert!(left.contains("state           COMPLETED"), "{left}");
+    assert!(!left.contains("at work"), "{left}");
+    let (code, left) = run.end();
+    assert_eq!(code, "0", "{left}");
+    assert!(!left.contains(" a second, "), "{left}");
 }

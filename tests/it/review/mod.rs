@@ -1,5 +1,5 @@
 //! Review as a person meets it: the real program in a real terminal, keys typed, the screen read.
 
 mod commands;
-mod pane;
+pub(crate) mod pane;
 mod screen;
