@@ -80,7 +80,7 @@ pub struct Outcome {
 }
 
 /// All operations, in this file's order.
-pub const OPERATIONS: [&str; 38] = [
+pub const OPERATIONS: [&str; 39] = [
     "create_job",
     "job",
     "list_jobs",
