@@ -4,9 +4,9 @@
 //! Nothing is guessed: what is not kept, or cannot be known from what is kept, is said to be so.
 
 pub mod assemble;
-pub mod batch;
-pub mod checks;
-pub mod cost;
+mod batch;
+mod checks;
+mod cost;
 pub mod render;
 pub mod request;
 mod rows;

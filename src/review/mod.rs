@@ -9,6 +9,7 @@
 //! - `reviewed.json`: which results the decisions are about, by SHA-256.
 
 mod change;
+mod changing;
 mod decision;
 pub mod draw;
 mod input;

@@ -89,7 +89,8 @@ impl Walk {
     }
 
     /// Of stops that are known.
-    pub fn of_stops(stops: Vec<Stop>) -> Walk {
+    #[cfg(test)]
+    pub(super) fn of_stops(stops: Vec<Stop>) -> Walk {
         Walk { stops }
     }
 

@@ -8,7 +8,7 @@ use crate::results::ResultColumns;
 
 /// A column of the table, in the file's order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableColumn {
+pub(super) struct TableColumn {
     /// Its name in the table: lower case, letters, digits and underscores, unique.
     pub name: String,
     /// Its type in Hive's words.
@@ -16,7 +16,7 @@ pub struct TableColumn {
 }
 
 /// Columns of the table; true: some have other names than in the file, so that Athena must go by their order.
-pub fn columns(columns: &ResultColumns) -> (Vec<TableColumn>, bool) {
+pub(super) fn columns(columns: &ResultColumns) -> (Vec<TableColumn>, bool) {
     // The job's id is a column of the table that is in no file.
     let mut taken = BTreeSet::from(["job_id".to_string()]);
     let mut is_renamed = false;
