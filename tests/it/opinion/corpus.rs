@@ -218,7 +218,7 @@ fn i10_the_first_report_of_a_file_without_a_header_is_not_shown() {
     let place = Place::new();
     place.write(
         "coded.csv",
-        "1,The patient Jane Roe died. The pump had stopped.,A0401\n",
+        "1,The patient Jane Roe died. The pump had stopped.,A0401\n2,The pump of Jane Roe broke.,A0401\n",
     );
     place.write(
         "gold.csv",
