@@ -71,7 +71,7 @@ pub fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
             "nothing to write: name one form or more (--format parquet,jsonl,spreadsheet), or --ddl"
         );
     }
-    let outputs = Outputs::open(&args.folder)?;
+    let outputs = Outputs::open_unchanged(&args.folder)?;
     if args.ddl {
         let ddl = athena::table(outputs.columns(), &args.table, &args.location);
         write!(out, "{ddl}")?;

@@ -40,7 +40,7 @@ pub struct ReportArgs {
 /// # Errors
 /// The folder holds no finished job, its files do not belong together, or the page cannot be written.
 pub fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let outputs = Outputs::open(&args.dir)?;
+    let outputs = Outputs::open_unchanged(&args.dir)?;
     let spec = &outputs.owner().spec;
     let table = match terms::open(args.terms.as_deref())? {
         Ok(table) => table,

@@ -80,7 +80,7 @@ impl ReviewArgs {
 /// # Errors
 /// The folder, a file or a flag cannot be used, or the terminal cannot; says what to do.
 pub fn run(args: &ReviewArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let outputs = Outputs::open(&args.folder)?;
+    let outputs = Outputs::open_unchanged(&args.folder)?;
     if args.list {
         list::run(args, &outputs, out)?;
         return Ok(exit::OK);

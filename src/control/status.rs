@@ -262,8 +262,7 @@ fn why_paused(reason: &PauseReason) -> String {
     match reason {
         PauseReason::ByUser => "paused by annexa pause".to_string(),
         PauseReason::CostCap => {
-            "what is spent and set aside leaves no room for the next call under its cost cap; annexa resume --max-cost-usd \
-             raises it (the worker's log says what a call may cost)"
+            "what is spent and set aside leaves no room for the next call under its cost cap"
                 .to_string()
         }
         PauseReason::LaneParked { detail } => format!("its model takes nothing for now: {detail}"),

@@ -23,7 +23,6 @@ pub struct CostShown {
 
 /// One kind of token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct CostPart {
     pub kind: &'static str,
     pub tokens: u64,

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use csv::{Reader, ReaderBuilder, StringRecord};
+use sha2::{Digest, Sha256};
 
+use crate::core::identity::hex;
 use crate::core::ids::JobId;
 use crate::core::spec::JobSpec;
 use crate::report::manifest::Manifest;
@@ -77,6 +79,40 @@ impl Outputs {
             results,
             columns,
         })
+    }
+
+    /// As [`Outputs::open`], for whoever decides, publishes or counts by the results: they have to be what the job wrote, by the
+    /// manifest's SHA-256. Reads the results file once.
+    ///
+    /// # Errors
+    /// As [`Outputs::open`], or they are not what the job wrote.
+    pub fn open_unchanged(path: &Path) -> anyhow::Result<Outputs> {
+        let outputs = Outputs::open(path)?;
+        let results = &outputs.results;
+        let name = results.file_name().unwrap_or_default().to_string_lossy();
+        let manifest = outputs.manifest()?;
+        let Some(written) = manifest.outputs.iter().find(|entry| entry.name == name) else {
+            bail!(
+                "{} is none of the files that manifest.json names",
+                results.display()
+            );
+        };
+        let mut file = File::open(results)?;
+        let mut hasher = Sha256::new();
+        // The length tells most changes without reading.
+        let is_as_long = file.metadata()?.len() == written.bytes;
+        if is_as_long {
+            std::io::copy(&mut file, &mut hasher)
+                .with_context(|| format!("cannot read {}", results.display()))?;
+        }
+        if !is_as_long || hex(&hasher.finalize()) != written.sha256 {
+            bail!(
+                "{} is not what its job wrote (manifest.json has another length or SHA-256): take it from where the job put it; \
+                 annexa verify shows what has changed",
+                results.display()
+            );
+        }
+        Ok(outputs)
     }
 
     /// The folder.

@@ -25,7 +25,14 @@ fn folder() -> tempfile::TempDir {
         let fields = [format!("i{row}"), "alive".into(), "one\n\"two\"".into()];
         writer.write(&fields, &result);
     }
-    std::fs::write(folder.path().join("results.csv"), writer.finish().0).unwrap();
+    let (bytes, sha256, _) = writer.finish();
+    std::fs::write(folder.path().join("results.csv"), &bytes).unwrap();
+    let manifest = serde_json::json!({
+        "schema_version": 1, "job_id": "job-1", "status": "COMPLETED", "input_version": "sha256:00",
+        "input": { "name": "reports.csv", "bytes": 1, "sha256": "00" }, "chunks": [],
+        "outputs": [{ "name": "results.csv", "bytes": bytes.len(), "sha256": sha256 }],
+    });
+    std::fs::write(folder.path().join("manifest.json"), manifest.to_string()).unwrap();
     folder
 }
 
@@ -55,6 +62,37 @@ fn rows_are_read_as_they_were_written() {
             rows.seek(begin.clone()).unwrap();
         }
     }
+}
+
+#[test]
+fn results_that_somebody_has_changed_are_told_from_those_that_the_job_wrote() {
+    let folder = folder();
+    let results = folder.path().join("results.csv");
+    let text = std::fs::read_to_string(&results).unwrap();
+    let opened = || Outputs::open_unchanged(folder.path()).map_err(|error| error.to_string());
+    assert!(opened().is_ok());
+    // Of the same length, cut, and longer; each of them reads well.
+    let last = text.rfind("\ni2").unwrap();
+    for changed in [
+        text.replacen("i2", "i3", 1),
+        text[..=last].to_string(),
+        format!("{text}{}", &text[last + 1..]),
+    ] {
+        std::fs::write(&results, changed).unwrap();
+        assert!(Outputs::open(folder.path()).is_ok());
+        let said = opened().unwrap_err();
+        assert!(
+            said.contains("results.csv is not what its job wrote"),
+            "{said}"
+        );
+    }
+    std::fs::copy(&results, folder.path().join("other.csv")).unwrap();
+    let other = Outputs::open_unchanged(&folder.path().join("other.csv")).unwrap_err();
+    assert!(
+        other
+            .to_string()
+            .contains("none of the files that manifest.json names")
+    );
 }
 
 #[test]

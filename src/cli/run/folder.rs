@@ -42,6 +42,7 @@ impl OutputFolder {
         if is_new {
             // Before anything is made: somebody else's folder is left as it is.
             refuse_strangers(path)?;
+            refuse_within(path)?;
         }
         fs::create_dir_all(&state)
             .with_context(|| format!("cannot make the folder {}", state.display()))?;
@@ -196,6 +197,21 @@ fn refuse_strangers(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A job's folder is its own: another one's files in it would be taken for its.
+fn refuse_within(path: &Path) -> anyhow::Result<()> {
+    let whole = std::path::absolute(path)?;
+    let is_a_jobs =
+        |folder: &&Path| folder.join(OWNER).is_file() && folder.join(STATE_FOLDER).is_dir();
+    match whole.ancestors().skip(1).find(is_a_jobs) {
+        Some(outer) => bail!(
+            "{} lies in the folder of another job ({}): name another one with --out",
+            path.display(),
+            outer.display()
+        ),
+        None => Ok(()),
+    }
+}
+
 /// The folder that is used when none is named: the input's name without ending, plus `-annexa`.
 pub fn default_for(input: &Path) -> PathBuf {
     let name = input.file_name().unwrap_or_default().to_string_lossy();
@@ -216,6 +232,20 @@ mod tests {
         assert_eq!(of("data/reports.csv"), "data/reports-annexa");
         assert_eq!(of("reports.csv.gz"), "reports-annexa");
         assert_eq!(of("reports"), "reports-annexa");
+    }
+
+    #[test]
+    fn a_run_does_not_write_into_the_folder_of_another_job() {
+        let folder = tempfile::tempdir().unwrap();
+        let outer = OutputFolder::open(folder.path()).unwrap();
+        let inner = folder.path().join("chunks/again");
+        // Not yet a job's: whoever made it may do what he likes there.
+        OutputFolder::open(&folder.path().join("beside")).unwrap();
+        fs::write(folder.path().join(OWNER), "{}").unwrap();
+        let said = OutputFolder::open(&inner).err().unwrap().to_string();
+        assert!(said.contains("lies in the folder of another job"), "{said}");
+        assert!(!inner.exists());
+        drop(outer);
     }
 
     #[test]

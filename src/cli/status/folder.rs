@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::Look;
+use super::{Look, is_capped};
 use crate::adapters::embedded::Store;
 use crate::adapters::local::clock::SystemClock;
 use crate::adapters::local::sqlite::{Db, SqliteStore};
@@ -40,6 +40,7 @@ pub(super) async fn look(folder: &Path) -> anyhow::Result<Look> {
             status: JobStatus::new(&job),
             work: Some(AtWork::on_chunks(&open, SystemClock::new().now_ms())),
             is_folder: true,
+            is_capped: is_capped(&job),
         });
     }
     let summary = folder.join("summary.json");
@@ -49,6 +50,7 @@ pub(super) async fn look(folder: &Path) -> anyhow::Result<Look> {
             status: JobStatus::of_summary(&summary)?,
             work: None,
             is_folder: true,
+            is_capped: false,
         });
     }
     bail!(

@@ -22,7 +22,7 @@ use crate::control::ControlPorts;
 use crate::control::find;
 use crate::control::status::work::AtWork;
 use crate::control::status::{JobStatus, Quarantined, quarantined};
-use crate::core::job::JobRecord;
+use crate::core::job::{JobRecord, PauseReason};
 use crate::ports::retry::{Backoff, retry};
 
 /// Given-up chunks that are shown; JSON has more.
@@ -52,7 +52,8 @@ pub struct StatusArgs {
 impl StatusArgs {
     /// Whether a folder is meant, and no job of a fleet.
     pub fn names_folder(&self) -> bool {
-        Path::new(&self.job).is_dir()
+        // No job's id is a path.
+        self.job.contains(['/', '\\', '.']) || Path::new(&self.job).exists()
     }
 }
 
@@ -64,6 +65,13 @@ struct Look {
     work: Option<AtWork>,
     /// It is a run's on this machine, and not a fleet's.
     is_folder: bool,
+    /// It waits under its cost cap.
+    is_capped: bool,
+}
+
+/// Whether a job waits under its cost cap.
+fn is_capped(job: &JobRecord) -> bool {
+    !job.is_over() && job.stopping.is_none() && job.paused == Some(PauseReason::CostCap)
 }
 
 /// The printed JSON.
@@ -127,6 +135,7 @@ impl Source<'_> {
                     status,
                     work,
                     is_folder: false,
+                    is_capped: is_capped(job),
                 })
             }
         }

@@ -82,7 +82,10 @@ pub(super) fn show(look: &Look, chunks: &[Quarantined], out: &mut dyn Write) -> 
         line("", format!("and {more} more chunks; --json lists them"))?;
     }
     if look.is_folder {
-        if !status.is_over() && look.work.as_ref().is_some_and(|work| work.workers == 0) {
+        if look.is_capped {
+            let what = "the same annexa run with a higher --max-cost-usd goes on";
+            line("to do", what.to_string())?;
+        } else if !status.is_over() && look.work.as_ref().is_some_and(|work| work.workers == 0) {
             let what = "nobody is at work: the same annexa run goes on where it was";
             line("to do", what.to_string())?;
         }
@@ -92,7 +95,13 @@ pub(super) fn show(look: &Look, chunks: &[Quarantined], out: &mut dyn Write) -> 
         status.state,
         "COMPLETED_WITH_ERRORS" | "FAILED" | "CANCELLED"
     );
-    if status.was_refused {
+    if look.is_capped {
+        let what = format!(
+            "annexa resume {} --max-cost-usd MORE (the worker's log says what a call may cost)",
+            status.job_id
+        );
+        line("to do", what)?;
+    } else if status.was_refused {
         line(
             "to do",
             "mend what the reason names, and upload or submit it again".to_string(),
