@@ -87,7 +87,7 @@ pub fn main(service: Service) -> ExitCode {
         }
     };
     ExitCode::from(match cli.command {
-        None => run(name, &[service], &cli.args),
+        None => run(name, &[service], &cli.args, FleetArgs::check_as_service),
         Some(ServiceCommand::Health { ready }) => {
             let what = if ready { "ready" } else { "live" };
             in_runtime(name, ask(name, &cli.args, what))
@@ -97,12 +97,15 @@ pub fn main(service: Service) -> ExitCode {
 
 /// Runs `annexa up` and returns the exit code.
 pub fn up(args: &UpArgs) -> u8 {
-    run("annexa", &Service::ALL, &args.args)
+    run("annexa", &Service::ALL, &args.args, FleetArgs::check)
 }
 
-fn run(name: &str, services: &[Service], args: &FleetArgs) -> u8 {
+/// How strictly flags are taken.
+type CheckArgs = fn(&FleetArgs) -> Result<FleetConfig, Vec<String>>;
+
+fn run(name: &str, services: &[Service], args: &FleetArgs, check: CheckArgs) -> u8 {
     in_runtime(name, async {
-        match configured(args).await {
+        match configured(args, check).await {
             Ok((config, aws)) => {
                 telemetry::init(&config.log);
                 telemetry::quiet_panics();
@@ -125,8 +128,11 @@ fn run(name: &str, services: &[Service], args: &FleetArgs) -> u8 {
 ///
 /// # Errors
 /// All that is wrong, before anything is called.
-pub async fn configured(args: &FleetArgs) -> Result<(FleetConfig, AwsConfig), Vec<String>> {
-    let checked = args.check();
+async fn configured(
+    args: &FleetArgs,
+    check: CheckArgs,
+) -> Result<(FleetConfig, AwsConfig), Vec<String>> {
+    let checked = check(args);
     let region = args.region.as_deref().filter(|region| !region.is_empty());
     let aws = AwsConfig::load(region).await;
     let mut problems = Vec::new();

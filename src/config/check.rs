@@ -6,7 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{FleetArgs, FleetConfig, JobDefaults, NotifyConfig, chunks_in_hand, notify};
+#[cfg(doc)]
+use super::NotifyConfig;
+use super::{FleetArgs, FleetConfig, JobDefaults, chunks_in_hand, notify};
 use crate::catalog::Catalog;
 use crate::core::spec::defaults;
 
@@ -24,10 +26,20 @@ impl FleetArgs {
     pub fn check(&self) -> Result<FleetConfig, Vec<String>> {
         let mut check = Check::default();
         let config = check.config(self);
-        match check.problems.is_empty() {
-            true => Ok(config),
-            false => Err(check.problems),
-        }
+        let of_notices = config.notify.left_out.values().flatten();
+        check.problems.extend(of_notices.cloned());
+        check.end(config)
+    }
+
+    /// The same for a service that nobody looks at when it starts: who cannot be told of jobs' ends as things are set is left
+    /// out ([`NotifyConfig::left_out`]), since that must keep no job from ending.
+    ///
+    /// # Errors
+    /// All else that is wrong.
+    pub fn check_as_service(&self) -> Result<FleetConfig, Vec<String>> {
+        let mut check = Check::default();
+        let config = check.config(self);
+        check.end(config)
     }
 
     /// Whether no queue, table or bucket is named: then it is not a variable that is missing but a fleet.
@@ -51,6 +63,13 @@ struct Check {
 }
 
 impl Check {
+    fn end(self, config: FleetConfig) -> Result<FleetConfig, Vec<String>> {
+        match self.problems.is_empty() {
+            true => Ok(config),
+            false => Err(self.problems),
+        }
+    }
+
     fn config(&mut self, args: &FleetArgs) -> FleetConfig {
         let defaults = self.defaults(args);
         let in_hand = chunks_in_hand(
@@ -108,11 +127,7 @@ impl Check {
                 &args.notify_event_bus,
                 &args.notify_topic_arn,
                 &args.notify_webhook,
-            )
-            .unwrap_or_else(|more| {
-                self.problems.extend(more);
-                NotifyConfig::default()
-            }),
+            ),
             defaults,
         }
     }

@@ -1,11 +1,13 @@
 //! Who is told of jobs that end: flags and variables, and what is wrong with them.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::str::FromStr;
 
 use clap::Args;
 
 use super::check::{given, named};
+use crate::core::notice::Target;
 use crate::notices::{BusName, Secret, TopicArn, WebhookUrl};
 
 /// A flag's value that shows itself nowhere.
@@ -57,6 +59,9 @@ pub struct NotifyConfig {
     pub topic: Option<TopicArn>,
     /// A receiver of webhooks.
     pub webhook: Option<WebhookConfig>,
+    /// Who is asked for and cannot be told as things are set, with all that is wrong. Empty where [`super::FleetArgs::check`]
+    /// was content.
+    pub left_out: BTreeMap<Target, Vec<String>>,
 }
 
 /// A receiver of webhooks.
@@ -113,27 +118,30 @@ fn read<T: FromStr<Err: std::fmt::Display>>(
 }
 
 /// All three together.
-///
-/// # Errors
-/// All that is wrong.
 pub(super) fn check(
     event_bus: &Option<String>,
     topic: &Option<String>,
     webhook: &WebhookArgs,
-) -> Result<NotifyConfig, Vec<String>> {
+) -> NotifyConfig {
+    let mut left_out = BTreeMap::new();
+    let mut leave_out = |target, problems: Vec<String>| {
+        if !problems.is_empty() {
+            left_out.insert(target, problems);
+        }
+    };
     let mut problems = Vec::new();
     let event_bus = read("ANNEXA_NOTIFY_EVENT_BUS", given(event_bus), &mut problems);
+    leave_out(Target::EventBus, std::mem::take(&mut problems));
     let topic = read("ANNEXA_NOTIFY_TOPIC_ARN", given(topic), &mut problems);
-    let webhook = webhook.check().unwrap_or_else(|more| {
-        problems.extend(more);
+    leave_out(Target::Topic, problems);
+    let webhook = webhook.check().unwrap_or_else(|problems| {
+        leave_out(Target::Webhook, problems);
         None
     });
-    match problems.is_empty() {
-        true => Ok(NotifyConfig {
-            event_bus,
-            topic,
-            webhook,
-        }),
-        false => Err(problems),
+    NotifyConfig {
+        event_bus,
+        topic,
+        webhook,
+        left_out,
     }
 }

@@ -164,6 +164,22 @@ fn all_that_is_wrong_about_notices_is_said_at_once_and_without_the_values() {
     }
     assert_eq!(problems.len(), 4, "{said}");
     assert!(!said.contains("t0ken"), "{said}");
+    let notify = args.check_as_service().unwrap().notify;
+    let left_out: Vec<String> = notify.left_out.into_values().flatten().collect();
+    assert_eq!(
+        left_out, problems,
+        "a service goes on, and knows why they are left out"
+    );
+    assert!((notify.event_bus, notify.topic, notify.webhook) == (None, None, None));
+    let other = FleetArgs {
+        table: None,
+        ..args
+    };
+    let problems = other.check_as_service().unwrap_err();
+    assert!(
+        problems.len() == 1 && problems[0].contains("ANNEXA_TABLE"),
+        "{problems:?}"
+    );
     let alone = WebhookArgs {
         notify_webhook_secret: hidden("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ..WebhookArgs::default()

@@ -16,8 +16,10 @@ use crate::adapters::webhook::Webhook;
 use crate::config::{FleetConfig, NotifyConfig, WebhookConfig};
 use crate::consumer::{Consumer, Handler, Setup, Watch};
 use crate::core::lane::Rates;
+use crate::core::notice::Target;
 use crate::inbox::{Intake, IntakePorts, ResolverSetup};
 use crate::jobs::window::Window;
+use crate::notices::LeftOut;
 use crate::ports::error::PortResult;
 use crate::ports::{Clock, Notifier, Queue, Shutdown};
 use crate::telemetry::Flusher;
@@ -42,24 +44,43 @@ pub(super) struct Running {
     pub(super) beside: BoxFuture<'static, ()>,
 }
 
-/// Who is told of jobs that end.
-fn notifiers(
+/// Who is told of jobs that end. One that cannot be told as things are set keeps no aggregator from its jobs, and no other
+/// from being told.
+pub(super) fn notifiers(
     config: &NotifyConfig,
     aws: &AwsConfig,
     clock: &Arc<dyn Clock>,
-) -> PortResult<Vec<Arc<dyn Notifier>>> {
-    let mut notifiers: Vec<Arc<dyn Notifier>> = Vec::new();
-    if let Some(bus) = &config.event_bus {
-        notifiers.push(Arc::new(EventBus::new(aws, bus.clone())?));
-    }
-    if let Some(topic) = &config.topic {
-        notifiers.push(Arc::new(Topic::new(aws, topic.clone())));
-    }
-    if let Some(WebhookConfig { url, secret }) = &config.webhook {
-        let webhook = Webhook::new(url.clone(), secret.clone(), clock.clone())?;
-        notifiers.push(Arc::new(webhook));
-    }
-    Ok(notifiers)
+) -> Vec<Arc<dyn Notifier>> {
+    let of_bus = config.event_bus.as_ref().map(|bus| {
+        let bus = EventBus::new(aws, bus.clone());
+        (
+            Target::EventBus,
+            bus.map(|bus| Arc::new(bus) as Arc<dyn Notifier>),
+        )
+    });
+    let of_topic = config.topic.as_ref().map(|topic| {
+        let topic: Arc<dyn Notifier> = Arc::new(Topic::new(aws, topic.clone()));
+        (Target::Topic, Ok(topic))
+    });
+    let of_webhook = config
+        .webhook
+        .as_ref()
+        .map(|WebhookConfig { url, secret }| {
+            let webhook = Webhook::new(url.clone(), secret.clone(), clock.clone());
+            (
+                Target::Webhook,
+                webhook.map(|webhook| Arc::new(webhook) as Arc<dyn Notifier>),
+            )
+        });
+    let made = [of_bus, of_topic, of_webhook].into_iter().flatten();
+    let made = made.map(|(target, made)| {
+        made.unwrap_or_else(|error| Arc::new(LeftOut::new(target, error.what)))
+    });
+    let left_out = config.left_out.iter().map(|(target, problems)| {
+        let left_out: Arc<dyn Notifier> = Arc::new(LeftOut::new(*target, problems.join("; ")));
+        left_out
+    });
+    made.chain(left_out).collect()
 }
 
 /// What services are made of.
@@ -93,7 +114,7 @@ impl Composition<'_> {
             .map(|(service, watch)| match service {
                 Service::Splitter => self.splitter(&ports, &setup, watch),
                 Service::Worker => Ok(self.worker(&ports, &setup, watch)),
-                Service::Aggregator => self.aggregator(&ports, &setup, watch),
+                Service::Aggregator => Ok(self.aggregator(&ports, &setup, watch)),
             })
             .collect()
     }
@@ -163,14 +184,9 @@ impl Composition<'_> {
         }
     }
 
-    fn aggregator(
-        &self,
-        ports: &RolePorts,
-        setup: &RoleSetup,
-        watch: &Watch,
-    ) -> PortResult<Running> {
+    fn aggregator(&self, ports: &RolePorts, setup: &RoleSetup, watch: &Watch) -> Running {
         let inbox = self.fleet.inbox.clone();
-        let notifiers = notifiers(&self.config.notify, self.aws, self.clock)?;
+        let notifiers = notifiers(&self.config.notify, self.aws, self.clock);
         let aggregator = ports.aggregator(setup).with_inbox(inbox);
         let aggregator = Arc::new(aggregator.with_notifiers(notifiers));
         let (service, in_hand) = (Service::Aggregator, ANNOUNCEMENTS_IN_HAND);
@@ -195,14 +211,14 @@ impl Composition<'_> {
                 () = over => {}
             }
         };
-        Ok(Running {
+        Running {
             consumer: self.consumer(service, &ports.done, aggregator, in_hand, watch),
             flusher: self
                 .flusher(service, &ports.done, watch)
                 .with_counts(Box::new(move || told.counts()))
                 .with_gauges(Box::new(move || shown.gauges())),
             beside: beside.boxed(),
-        })
+        }
     }
 
     fn consumer(

@@ -3,6 +3,7 @@
 //! Pure but for [`Teller`], which needs a clock, a ledger and who is to be told.
 
 mod arn;
+mod left_out;
 mod signature;
 mod teller;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 mod url;
 
 pub use arn::{BadArn, BusName, TopicArn, partition};
+pub use left_out::LeftOut;
 pub use signature::{BadSecret, Secret};
 pub use teller::{Round, Teller, When};
 pub use url::{BadUrl, WebhookUrl};

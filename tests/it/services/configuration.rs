@@ -29,6 +29,24 @@ fn a_service_says_all_that_is_wrong_with_its_configuration_and_ends_with_64() {
     }
 }
 
+#[test]
+fn what_is_wrong_about_notices_ends_annexa_up_and_no_service() {
+    let said = |name: &str, args: &[&str]| {
+        let mut program = program(name);
+        let program = program.env("ANNEXA_NOTIFY_TOPIC_ARN", "jobs").args(args);
+        // There is no table, either, so that both end.
+        let ended = program.output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(64), "{said}");
+        assert!(said.contains("ANNEXA_TABLE"), "{said}");
+        said
+    };
+    assert!(!said("annexa-aggregator", &[]).contains("ANNEXA_NOTIFY"));
+    let by_hand = said("annexa", &["up"]);
+    let wrong = "ANNEXA_NOTIFY_TOPIC_ARN (--notify-topic-arn): a topic's ARN";
+    assert!(by_hand.contains(wrong), "{by_hand}");
+}
+
 #[tokio::test]
 async fn what_a_service_needs_and_does_not_find_is_said_at_once_and_ends_it_with_64() {
     let place = Place::new().await;
