@@ -102,6 +102,15 @@ pub fn notice_id(job_id: &JobId, generation: Generation) -> String {
     }
 }
 
+/// How long a target still waits for a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// It is not told before this, in Unix milliseconds.
+    pub not_before_ms: u64,
+    /// Tries so far.
+    pub tries: u32,
+}
+
 /// A notice that somebody still has to be told.
 ///
 /// In a ledger it is known by its job, its generation and [`DueNotice::not_before_ms`]: whoever wants to tell it moves that
@@ -112,14 +121,12 @@ pub struct DueNotice {
     pub job_id: JobId,
     /// Which pass over it ended.
     pub generation: Generation,
-    /// Nobody tells it before this, in Unix milliseconds: somebody is at it, or a receiver was asked for time.
+    /// Nobody tells it before this, in Unix milliseconds: somebody is at it, or no target is due before.
     pub not_before_ms: u64,
     /// When the job ended, in Unix milliseconds.
     pub since_ms: u64,
-    /// Tries so far.
-    pub tries: u32,
-    /// Who does not have it yet.
-    pub targets: BTreeSet<Target>,
+    /// Who does not have it yet, each with a time of its own: none waits for another.
+    pub targets: BTreeMap<Target, Wait>,
     /// What is told.
     pub notice: Notice,
 }
@@ -127,13 +134,16 @@ pub struct DueNotice {
 impl DueNotice {
     /// The end of a job that is told at once.
     pub fn new(notice: Notice, targets: BTreeSet<Target>, now_ms: u64) -> DueNotice {
+        let first = Wait {
+            not_before_ms: now_ms,
+            tries: 0,
+        };
         DueNotice {
             job_id: JobId(notice.job_id.clone()),
             generation: notice.generation,
             not_before_ms: now_ms,
             since_ms: now_ms,
-            tries: 0,
-            targets,
+            targets: targets.into_iter().map(|target| (target, first)).collect(),
             notice,
         }
     }
@@ -141,6 +151,13 @@ impl DueNotice {
     /// Whether the two are the same notice at the same time, as ledgers tell them apart.
     pub fn is(&self, other: &DueNotice) -> bool {
         self.place() == other.place()
+    }
+
+    /// Whom the try is about that somebody took it for.
+    pub fn in_hand(&self) -> impl Iterator<Item = Target> + '_ {
+        let is_taken = |wait: &Wait| wait.not_before_ms == self.not_before_ms;
+        let taken = self.targets.iter().filter(move |(_, wait)| is_taken(wait));
+        taken.map(|(target, _)| *target)
     }
 
     /// Where it stands among the others: the one that is due first first.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,10 +18,11 @@ use crate::core::chunk::ChunkLimits;
 use crate::core::identity;
 use crate::core::ids::JobId;
 use crate::core::job::{Election, Stop};
-use crate::core::notice::{Notice, Target};
+use crate::core::notice::{DueNotice, Notice, Target};
 use crate::core::plan::SplitTotals;
 use crate::core::transitions::job::verdict;
 use crate::core::transitions::notice::{GIVEN_UP_AFTER_MS, TAKEN_MS, tests::notice};
+use crate::ports::signals::shutdown;
 use crate::ports::{Clock, Ledger, Notifier, PortError};
 
 /// A ledger that takes its time, so that each of its answers is a place to die at.
@@ -29,6 +31,7 @@ struct Place {
     chaos: Arc<Chaos>,
     ledger: Arc<dyn Ledger>,
     job_id: JobId,
+    others: AtomicU32,
 }
 
 impl Place {
@@ -58,6 +61,27 @@ impl Place {
             chaos,
             ledger,
             job_id,
+            others: AtomicU32::new(0),
+        }
+    }
+
+    /// As many notices as other jobs' ends keep, for bus and webhook.
+    async fn more_ends(&self, number: u32) {
+        for _ in 0..number {
+            let mut spec = identity::tests::spec();
+            spec.batch_size = 100 + self.others.fetch_add(1, Ordering::Relaxed);
+            let (job_id, ledger) = (identity::job_id(&spec), &self.ledger);
+            ledger.create_job(&job_id, &spec).await.unwrap();
+            ledger.stop(&job_id, &Stop::Cancelled).await.unwrap();
+            let elected = ledger.elect_finisher(&job_id, "a", 1_000).await;
+            let Election::Elected { epoch, job } = elected.unwrap() else {
+                panic!("it is stopped");
+            };
+            let end = verdict(&job);
+            let targets = [Target::EventBus, Target::Webhook].into();
+            let due = DueNotice::new(notice(&job_id, end.name()), targets, self.clock.now_ms());
+            let ended = ledger.end_job(&job_id, epoch, &end, Some(&due));
+            ended.await.unwrap();
         }
     }
 
@@ -216,7 +240,12 @@ async fn a_receiver_that_fails_holds_up_no_other_and_who_was_told_is_not_told_ag
     }
     assert_eq!((bus.tried().len(), webhook.tried().len()), (1, 3));
     assert_eq!((webhook.got().len(), teller.waiting()), (1, 0));
-    assert_eq!(teller.counts(), [("NoticesSent", 2), ("NoticesFailed", 2)]);
+    let counts = [
+        ("NoticesSent", 2),
+        ("NoticesFailed", 2),
+        ("NoticesGivenUp", 0),
+    ];
+    assert_eq!(teller.counts(), counts);
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,38 +260,7 @@ async fn a_dead_receiver_costs_a_round_a_bounded_time_however_many_notices_wait(
     let bus = place.receiver(Target::EventBus, []);
     let teller = place.teller(&[&webhook, &bus]);
     place.end(&teller, "a").await.unwrap();
-    let first = place.ledger.notices(1).await.unwrap().remove(0);
-    // As many as other ends would have kept.
-    for n in 0..60u32 {
-        let mut more = first.clone();
-        more.generation = n + 1;
-        more.notice.notice_id = format!("other-{n}");
-        let again = teller.due(first.notice.clone());
-        let spec = {
-            let mut spec = identity::tests::spec();
-            spec.batch_size = n + 100;
-            spec
-        };
-        let job_id = identity::job_id(&spec);
-        more.job_id = job_id.clone();
-        place.ledger.create_job(&job_id, &spec).await.unwrap();
-        place.ledger.stop(&job_id, &Stop::Cancelled).await.unwrap();
-        let Election::Elected { epoch, job } = place
-            .ledger
-            .elect_finisher(&job_id, "a", 1_000)
-            .await
-            .unwrap()
-        else {
-            panic!("it is stopped");
-        };
-        more.not_before_ms = again.not_before_ms;
-        let end = verdict(&job);
-        place
-            .ledger
-            .end_job(&job_id, epoch, &end, Some(&more))
-            .await
-            .unwrap();
-    }
+    place.more_ends(60).await;
     let began = place.clock.monotonic();
     teller.round(When::Due).await.unwrap();
     let took = place.clock.monotonic() - began;
@@ -270,6 +268,46 @@ async fn a_dead_receiver_costs_a_round_a_bounded_time_however_many_notices_wait(
     assert_eq!(bus.got().len(), 61, "all that answer were told");
     assert!(webhook.tried().len() <= 16, "{}", webhook.tried().len());
     assert_eq!(teller.waiting(), 61);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_takes_its_time_keeps_nobody_from_hearing_of_the_next_end() {
+    let place = Place::new(1).await;
+    let slow = Arc::new(MemoryNotifier::new(
+        Target::Webhook,
+        place.clock.clone(),
+        Duration::from_secs(6),
+        [],
+    ));
+    let bus = place.receiver(Target::EventBus, []);
+    let teller = place.teller(&[&slow, &bus]);
+    place.end(&teller, "a").await.unwrap();
+    place.more_ends(60).await;
+    let (handle, shutdown) = shutdown();
+    let began = place.clock.monotonic();
+    let ends = async {
+        place.clock.sleep(Duration::from_secs(3)).await;
+        assert_eq!(bus.got().len(), 61, "none waits for its webhook's turn");
+        assert!(slow.tried().len() <= 8, "no more at once than it can take");
+        place.more_ends(1).await;
+        teller.wake();
+        place.clock.sleep(Duration::from_secs(3)).await;
+        assert_eq!(bus.got().len(), 62, "a round that waits holds up no other");
+        while place.kept().await > 0 {
+            place.clock.sleep(Duration::from_secs(1)).await;
+        }
+        handle.drain();
+    };
+    tokio::join!(
+        teller.tell_until_drained(Duration::from_secs(60), &shutdown),
+        ends
+    );
+    let keys = slow.got();
+    let keys: BTreeSet<&str> = keys.iter().map(|one| one.notice_id.as_str()).collect();
+    assert_eq!((keys.len(), slow.tried().len()), (62, 62), "each once");
+    assert_eq!(bus.tried().len(), 62);
+    let took = place.clock.monotonic() - began;
+    assert!(took < Duration::from_secs(180), "{took:?} of virtual time");
 }
 
 #[tokio::test(start_paused = true)]
@@ -292,6 +330,7 @@ async fn a_receiver_that_has_gone_is_asked_once_and_one_that_refuses_for_a_day()
     let day = GIVEN_UP_AFTER_MS..GIVEN_UP_AFTER_MS + 120_000;
     assert!(day.contains(&(last_ms + 60_000 - began_ms)));
     assert_eq!(place.kept().await, 0, "given up");
+    assert_eq!(teller.counts()[2], ("NoticesGivenUp", 1));
 }
 
 #[tokio::test(start_paused = true)]

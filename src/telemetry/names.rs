@@ -53,7 +53,7 @@ const WORKER: [Named; 16] = [
     ("LaneUse", "Percent"),
 ];
 
-const AGGREGATOR: [Named; 7] = [
+const AGGREGATOR: [Named; 8] = [
     ("LiveJobs", "Count"),
     ("PausedJobs", "Count"),
     ("LongestStall", "Seconds"),
@@ -61,6 +61,7 @@ const AGGREGATOR: [Named; 7] = [
     ("JobsFailed", "Count"),
     ("NoticesSent", "Count"),
     ("NoticesFailed", "Count"),
+    ("NoticesGivenUp", "Count"),
 ];
 
 /// The services and what each has beside [`CONSUMER`].

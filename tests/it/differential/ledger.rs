@@ -274,7 +274,6 @@ impl Actor {
         };
         let to = DueNotice {
             not_before_ms: self.time(),
-            tries: from.tries + 1,
             ..from.clone()
         };
         let to = (!self.dice.once_in(4)).then(|| Box::new(to));

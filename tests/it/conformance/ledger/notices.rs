@@ -118,7 +118,6 @@ async fn a_notice_is_moved_by_one(fixture: &dyn LedgerFixture) {
     let (desk, due) = ended(fixture, "moved").await;
     let later = |more_ms: u64| DueNotice {
         not_before_ms: due.not_before_ms + more_ms,
-        tries: 1,
         ..due.clone()
     };
     let (mine, theirs) = (later(60_000), later(60_001));
@@ -134,7 +133,7 @@ async fn a_notice_is_moved_by_one(fixture: &dyn LedgerFixture) {
 
     let settled = DueNotice {
         not_before_ms: due.not_before_ms + 90_000,
-        targets: BTreeSet::from([Target::Webhook]),
+        targets: [(Target::Webhook, due.targets[&Target::Webhook])].into(),
         ..now[0].clone()
     };
     assert!(
