@@ -214,7 +214,8 @@ pub trait Ledger: Send + Sync {
 
     // Notices: what somebody still has to be told (rules: `crate::core::transitions::notice`).
 
-    /// Up to `max` notices that are kept, the one that is due first first, whether its time has come or not.
+    /// Up to `max` notices that are kept, the one that is due first first, whether its time has come or not. One that cannot
+    /// be read (another version wrote it) is left out and left where it is, and keeps nothing from going on.
     async fn notices(&self, max: usize) -> PortResult<Vec<DueNotice>>;
 
     /// Keeps `to` in place of `from`, or nothing where the notice is through. False: there is no such notice any more (see

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annexa::adapters::embedded::EmbeddedLedger;
+use annexa::adapters::embedded::{EmbeddedLedger, Store};
 use annexa::adapters::local::files::FileBlobs;
 use annexa::adapters::local::sqlite::{Db, SqliteAnswers, SqliteQueue, SqliteStore};
 use annexa::adapters::memory::answers::MemoryAnswers;
@@ -43,6 +43,16 @@ pub trait LedgerFixture: Send + Sync {
     fn lease(&self) -> Duration {
         Duration::from_secs(60)
     }
+    /// Writes a notice into its ledgers as no version that we know writes it, due before all others.
+    async fn put_odd_notice(&self);
+}
+
+/// Puts it where the embedded ledger has its notices.
+async fn put_odd_notice(store: &impl Store) {
+    let put = store.transact(Box::new(|tx| {
+        tx.put_shared("notices", r#"[{"due": "first"}]"#)
+    }));
+    put.await.expect("a record can be kept");
 }
 
 /// Makes a blob store.
@@ -128,12 +138,12 @@ impl QueueFixture for SqliteQueues {
 }
 
 /// Fixture of the ledger in memory, with no trouble.
-pub struct MemoryLedgers(Arc<SimClock>);
+pub struct MemoryLedgers(Arc<SimClock>, Arc<MemoryStore>);
 
 impl MemoryLedgers {
     /// One.
     pub fn new() -> Self {
-        MemoryLedgers(Arc::new(SimClock::new(3)))
+        MemoryLedgers(Arc::new(SimClock::new(3)), Arc::default())
     }
 }
 
@@ -143,11 +153,14 @@ impl LedgerFixture for MemoryLedgers {
         self.0.clone()
     }
     async fn ledger(&self, limits: ChunkLimits) -> Arc<dyn Ledger> {
-        let inner = EmbeddedLedger::new(MemoryStore::default(), self.0.clone(), limits);
+        let inner = EmbeddedLedger::new(self.1.clone(), self.0.clone(), limits);
         Arc::new(ChaosLedger::new(
             Arc::new(inner),
             Chaos::none(self.0.clone()),
         ))
+    }
+    async fn put_odd_notice(&self) {
+        put_odd_notice(&self.1).await;
     }
 }
 
@@ -169,6 +182,9 @@ impl LedgerFixture for SqliteLedgers {
     async fn ledger(&self, limits: ChunkLimits) -> Arc<dyn Ledger> {
         let store = SqliteStore::new(open_db(&self.1));
         Arc::new(EmbeddedLedger::new(store, self.0.clone(), limits))
+    }
+    async fn put_odd_notice(&self) {
+        put_odd_notice(&SqliteStore::new(open_db(&self.1))).await;
     }
 }
 

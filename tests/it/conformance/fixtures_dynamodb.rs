@@ -11,6 +11,8 @@ use annexa::adapters::memory::clock::SimClock;
 use annexa::core::chunk::ChunkLimits;
 use annexa::ports::{Answers, Clock, Ledger};
 use async_trait::async_trait;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::sync::OnceCell;
 
 use super::fixtures::{AnswersFixture, LedgerFixture};
@@ -133,6 +135,18 @@ impl LedgerFixture for DynamoLedgers {
         let table = self.1.get_or_init(|| new_table(self.0.clone())).await;
         let aws = Emulator::shared().config();
         Arc::new(DynamoLedger::new(&aws, table, self.0.clone(), limits))
+    }
+    async fn put_odd_notice(&self) {
+        let table = self.1.get_or_init(|| new_table(self.0.clone())).await;
+        let text = |text: &str| AttributeValue::S(text.to_string());
+        let put = Emulator::shared()
+            .dynamodb()
+            .put_item()
+            .table_name(table)
+            .item("pk", text("NOTICES"))
+            .item("sk", text("0000000000000#odd#G0"))
+            .item("d", AttributeValue::B(Blob::new([255])));
+        put.send().await.expect("an item can be put");
     }
 }
 

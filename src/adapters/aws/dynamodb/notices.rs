@@ -14,6 +14,9 @@ use crate::core::notice::DueNotice;
 use crate::core::transitions::job as rules;
 use crate::ports::error::PortResult;
 
+/// Unreadable notices before the first readable one, at most.
+const ODD_ONES: usize = 100;
+
 impl DynamoLedger {
     /// See [`crate::ports::Ledger::end_job`]. The notice is one more write of the transaction that ends the job.
     pub(super) async fn end_and_keep(
@@ -45,8 +48,9 @@ impl DynamoLedger {
         if max == 0 {
             return Ok(Vec::new());
         }
+        // Some more, so that a few that cannot be read do not fill the answer.
         let range = Range {
-            max,
+            max: max.saturating_add(ODD_ONES),
             ..Range::all(NOTICES)
         };
         let items = self.table.query(&range).await?;
@@ -58,7 +62,7 @@ impl DynamoLedger {
                 None
             }
         });
-        Ok(known.collect())
+        Ok(known.take(max).collect())
     }
 
     /// See [`crate::ports::Ledger::move_notice`].

@@ -187,9 +187,23 @@ async fn a_notice_outlives_the_next_generation_and_says_what_ended(fixture: &dyn
     assert_eq!(ids, [id.clone(), format!("{id}-retry-1")].into());
 }
 
+async fn one_that_cannot_be_read_keeps_no_job_from_ending_and_no_other_from_being_told(
+    fixture: &dyn LedgerFixture,
+) {
+    fixture.put_odd_notice().await;
+    let (desk, due) = ended(fixture, "beside an odd one").await;
+    assert_eq!(
+        desk.ledger.notices(1).await.unwrap(),
+        std::slice::from_ref(&due)
+    );
+    assert!(desk.ledger.move_notice(&due, None).await.unwrap());
+    assert_eq!(kept(&desk).await, []);
+}
+
 every_ledger! { conform [
     i6_only_the_write_that_ends_a_job_keeps_its_notice,
     a_notice_comes_back_as_it_was_kept,
     a_notice_is_moved_by_one,
     a_notice_outlives_the_next_generation_and_says_what_ended,
+    one_that_cannot_be_read_keeps_no_job_from_ending_and_no_other_from_being_told,
 ]}
