@@ -132,12 +132,7 @@ impl Aggregator {
     /// Its gauges as they stand now, for metrics. A job whose notice waits still wants an aggregator.
     pub fn gauges(&self) -> Vec<Gauge> {
         let waiting = self.teller.as_ref().map_or(0, Teller::waiting);
-        let gauges = self.standing.gauges(self.ports.clock.monotonic());
-        let counted = gauges.into_iter().map(|(name, unit, value)| match name {
-            "LiveJobs" => (name, unit, value + waiting as f64),
-            _ => (name, unit, value),
-        });
-        counted.collect()
+        self.standing.gauges(self.ports.clock.monotonic(), waiting)
     }
 
     /// Tells of jobs that have ended, beside everything else, until a drain is asked for; never ends before, also where

@@ -126,8 +126,9 @@ impl Standing {
     }
 
     /// Jobs that want an aggregator, jobs set aside, and the longest time since one of the first moved on, in seconds; a
-    /// job whose own rates hold it back has more time, and so have all that share a quota which is told.
-    pub fn gauges(&self, now: Duration) -> Vec<Gauge> {
+    /// job whose own rates hold it back has more time, and so have all that share a quota which is told. A job that has
+    /// ended and of which somebody still has to be told (`notices` of them) wants an aggregator, too.
+    pub fn gauges(&self, now: Duration, notices: u64) -> Vec<Gauge> {
         let jobs = self.jobs.lock().expect("no panic while held");
         let live = || jobs.values().filter(|job| job.is_live);
         let count = live().count();
@@ -138,7 +139,7 @@ impl Standing {
         };
         let longest = live().map(stall).max().unwrap_or_default();
         vec![
-            ("LiveJobs", "Count", count as f64),
+            ("LiveJobs", "Count", count as f64 + notices as f64),
             ("PausedJobs", "Count", (jobs.len() - count) as f64),
             ("LongestStall", "Seconds", longest.as_secs_f64()),
         ]

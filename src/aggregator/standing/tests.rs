@@ -12,10 +12,17 @@ fn job(id: &str) -> JobRecord {
 
 /// LiveJobs, PausedJobs, LongestStall.
 fn gauges(standing: &Standing, now: Duration) -> [f64; 3] {
-    let told = standing.gauges(now);
+    let told = standing.gauges(now, 0);
     let names: Vec<&str> = told.iter().map(|(name, _, _)| *name).collect();
     assert_eq!(names, ["LiveJobs", "PausedJobs", "LongestStall"]);
     [told[0].2, told[1].2, told[2].2]
+}
+
+#[test]
+fn a_notice_that_waits_wants_an_aggregator_and_stalls_nothing() {
+    let told = Standing::default().gauges(99 * MINUTE, 2);
+    let values: Vec<f64> = told.iter().map(|(_, _, value)| *value).collect();
+    assert_eq!(values, [2.0, 0.0, 0.0]);
 }
 
 #[test]

@@ -172,7 +172,7 @@ async fn every_metric_of_the_table_is_one_that_its_service_can_write_and_no_othe
                     .chain(teller.counts())
                     .collect()
             }))
-            .with_gauges(Box::new(move || shown.gauges(Duration::ZERO))),
+            .with_gauges(Box::new(move || shown.gauges(Duration::ZERO, 0))),
     ];
     let shared: BTreeSet<&str> = COUNTS.iter().map(|(_, name, _)| *name).collect();
     let table = names::as_json();
