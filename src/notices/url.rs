@@ -1,5 +1,6 @@
 //! Where a webhook goes: checked once, and shown without its path, which may hold a token.
 
+// The `url` crate's type, by the name under which a crate that we use anyway gives it: nothing is sent from here.
 use reqwest::Url;
 
 /// A receiver's URL: HTTPS, or HTTP to this machine.
