@@ -352,7 +352,27 @@ def describe_table(state, words):
     return {"Table": {"TableName": name}}
 
 
+def secret(state, words):
+    """The one secret that there is, if there is one."""
+    if "secret" not in state:
+        raise Refused(
+            f"An error occurred (ResourceNotFoundException) when calling the {words[1]} operation: "
+            "Secrets Manager can't find the specified secret."
+        )
+    return {"ARN": flag(words, "--secret-id"), **state["secret"]}
+
+
+def describe_secret(state, words):
+    return {key: value for key, value in secret(state, words).items() if key != "SecretString"}
+
+
+def get_secret_value(state, words):
+    return {key: value for key, value in secret(state, words).items() if key != "KmsKeyId"}
+
+
 PLAYS = {
+    "secretsmanager describe-secret": describe_secret,
+    "secretsmanager get-secret-value": get_secret_value,
     "sts get-caller-identity": lambda state, words: {
         "Account": ACCOUNT,
         "Arn": f"arn:aws:iam::{ACCOUNT}:user/somebody",

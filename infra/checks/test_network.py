@@ -126,6 +126,11 @@ class Combinations(unittest.TestCase):
             {},
             {"NotifyEventBus": "default", "NotifyTopicArn": "arn:aws:sns:us-east-1:111122223333:jobs"},
             {"NotifyWebhookUrl": "https://example.com/hook", "NotifyWebhookSecretArn": secret},
+            {
+                "NotifyWebhookUrl": "https://example.com/hook",
+                "NotifyWebhookSecretArn": secret,
+                "NotifyWebhookSecretKeyArn": "arn:aws:kms:us-east-1:111122223333:key/1",
+            },
         )
         for parts in itertools.product(NETWORKS, alarms, tasks, told):
             given = {key: value for part in parts for key, value in part.items()}
@@ -158,6 +163,7 @@ class Combinations(unittest.TestCase):
             (dict(Network="private", SecurityGroupIds="sg-1"), "Network=existing"),
             (dict(Network="private", NotifyWebhookUrl="https://example.com/hook"), "NotifyEventBus"),
             (dict(NotifyWebhookSecretArn="arn:aws:secretsmanager:us-east-1:111122223333:secret:a"), "NotifyWebhookUrl"),
+            (dict(NotifyWebhookSecretKeyArn="arn:aws:kms:us-east-1:111122223333:key/1"), "NotifyWebhookSecretArn"),
             (dict(AlarmEmail="a@example.com", AlarmTopicArn="arn:aws:sns:us-east-1:111122223333:a"), "not both"),
         ):
             self.assertTrue(any(word in one for one in refused(**given)), given)

@@ -24,7 +24,7 @@ MADE_BY_AWS = {
     "logs:CreateLogStream": "ECS writes the containers' logs",
     "logs:PutLogEvents": "ECS writes the containers' logs",
     "secretsmanager:GetSecretValue": "ECS puts the webhook's secret into the aggregator's environment",
-    "kms:Decrypt": "S3, SQS and DynamoDB use the key",
+    "kms:Decrypt": "S3, SQS and DynamoDB use the key, and Secrets Manager that of the webhook's secret",
     "kms:DescribeKey": "DynamoDB uses the key",
     "kms:Encrypt": "DynamoDB uses the key",
     "kms:GenerateDataKey": "S3, SQS and DynamoDB use the key",
@@ -82,6 +82,7 @@ def roles(template=FLEET, place=PLACES[0], name="annexa", **given):
         "NotifyTopicArn": told(partition, region, "sns", "jobs"),
         "NotifyWebhookUrl": "https://example.com/hook",
         "NotifyWebhookSecretArn": told(partition, region, "secretsmanager", "secret:hook-a1b2c3"),
+        "NotifyWebhookSecretKeyArn": told(partition, region, "kms", "key/" + "2" * 36),
         **given,
     }
     parameters = {**given, "FleetName": name, "AWS_Partition": partition, "AWS_Region": region, "AWS_StackName": f"{name}-fleet"}
@@ -157,6 +158,7 @@ class Roles(unittest.TestCase):
             own += [f"arn:{partition}:ecr:{here}:repository/annexa", f"arn:{partition}:ecs:{here}:task/annexa/*"]
             own += [told(partition, region, "sns", "jobs"), told(partition, region, "secretsmanager", "secret:hook-a1b2c3")]
             own += [told(partition, region, "events", "event-bus/default")]
+            own += [told(partition, region, "kms", "key/" + "2" * 36)]
             own += [f"arn:{partition}:cloudformation:{here}:stack/annexa-{one}/*" for one in ("storage", "fleet")]
             for role, statements in roles(place=place).items():
                 for one in statements:
@@ -184,6 +186,13 @@ class Roles(unittest.TestCase):
         secret = "secretsmanager:GetSecretValue"
         self.assertIn(secret, held({EXECUTION: roles()[EXECUTION]}))
         self.assertNotIn(secret, held(roles(NotifyWebhookSecretArn="")))
+
+    def test_the_key_of_the_webhooks_secret_is_used_through_secrets_manager_alone(self):
+        of_key = lambda found: [one for one in found[EXECUTION] if "kms:Decrypt" in one["Action"]]
+        (one,) = of_key(roles())
+        self.assertEqual(one["Resource"], [told("aws", "us-east-1", "kms", "key/" + "2" * 36)])
+        self.assertEqual(one["Condition"], {"StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}})
+        self.assertEqual(of_key(roles(NotifyWebhookSecretKeyArn="")), [])
 
     def test_people_drop_files_under_the_prefix_alone(self):
         (drop,) = [one for one in roles(InboxPrefix="drop/")[PEOPLE] if one["Sid"] == "DropFiles"]
@@ -227,14 +236,17 @@ class Roles(unittest.TestCase):
 
     def test_keys_of_other_buckets_open_what_s3_reads_and_no_more_and_only_where_they_are_named(self):
         keys = [their_key("aws-us-gov", "us-gov-west-1"), "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/2"]
-        found = [(role, one) for role, one in self.with_keys(InputKeyArns=",".join(keys)) if one["Sid"] != "KeyThroughServices"]
+        # The key of the webhook's secret has a test of its own.
+        given = {"NotifyWebhookSecretKeyArn": ""}
+        found = self.with_keys(InputKeyArns=",".join(keys), **given)
+        found = [(role, one) for role, one in found if one["Sid"] != "KeyThroughServices"]
         self.assertEqual({role for role, _ in found}, {*TASK_ROLES.values(), PEOPLE})
         for role, one in found:
             self.assertEqual((one["Action"], one["Resource"]), (["kms:Decrypt"], keys), role)
             through = {"StringEquals": {"kms:ViaService": "s3.us-gov-west-1.amazonaws.com"}}
             self.assertEqual(one["Condition"], through, role)
         own = [imports("annexa", *PLACES[1][:2])["KeyArn"]]
-        for role, one in self.with_keys(InputKeyArns=""):
+        for role, one in self.with_keys(InputKeyArns="", **given):
             self.assertEqual(one["Resource"], own, f"{role} {one['Sid']}")
 
     def test_no_statement_is_conditional_but_those_about_models(self):
