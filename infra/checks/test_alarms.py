@@ -148,6 +148,10 @@ class Fires(unittest.TestCase):
             [{"Annexa JobsFailed aggregator": {1438: 1}}],
             [{"Annexa JobsFailed aggregator": {1000: 1}}],
         ),
+        "NoticesGivenUpAlarm": (
+            [{"Annexa NoticesGivenUp aggregator": {1438: 1}}],
+            [{"Annexa NoticesGivenUp aggregator": {1000: 1}}, {"Annexa NoticesFailed aggregator": each(3)}],
+        ),
         "RowsFailedAlarm": (
             [{"Annexa RowsFailed worker": each(70)}],
             [

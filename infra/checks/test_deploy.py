@@ -287,12 +287,12 @@ class Deployments(deploying.OnASmallAccount):
     def test_the_idle_cost_is_that_of_the_network_that_is_asked_for_or_there(self):
         account = self.account()
         for arguments in (("--network", "private"), ("--param", "Network=private")):
-            self.assertIn("about 77.30 US", self.done(account.deploy("--dry-run", "--model", MODEL, *arguments)))
+            self.assertIn("about 77.40 US", self.done(account.deploy("--dry-run", "--model", MODEL, *arguments)))
         found = running()
         found["stacks"]["annexa-fleet"]["Parameters"].append({"ParameterKey": "Network", "ParameterValue": "private"})
         account = self.account(**found)
-        self.assertIn("about 77.30 US", self.done(account.deploy("--dry-run")))
-        self.assertIn("about 4.30 US", self.done(account.deploy("--dry-run", "--network", "public")))
+        self.assertIn("about 77.40 US", self.done(account.deploy("--dry-run")))
+        self.assertIn("about 4.40 US", self.done(account.deploy("--dry-run", "--network", "public")))
 
     def test_where_fargate_spot_is_not_known_to_be_a_new_fleet_does_without_and_says_so(self):
         for region, state, arguments, capacity in (

@@ -203,9 +203,9 @@ class Costs(unittest.TestCase):
 
     def test_what_is_switched_on_is_added(self):
         for told, words in (
-            ({}, "about 4.30 US dollars a month, at"),
-            ({"Network": "private"}, "about 77.30 US dollars a month (4.30, and 73.00 for Network=private)"),
-            ({"Network": "existing"}, "about 4.30 US dollars a month, your own network aside"),
+            ({}, "about 4.40 US dollars a month, at"),
+            ({"Network": "private"}, "about 77.40 US dollars a month (4.40, and 73.00 for Network=private)"),
+            ({"Network": "existing"}, "about 4.40 US dollars a month, your own network aside"),
             ({"SplitterTasksMin": "1", "AggregatorTasksMin": "1"}, "about 30.79 US dollars a month"),
         ):
             self.assertIn(words, costs.idle(lambda key, told=told: told.get(key, "")))

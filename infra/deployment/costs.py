@@ -1,7 +1,7 @@
 """What an idle fleet costs by the month: docs/COSTS.md has the items, and a test holds these figures to it."""
 
 # US dollars a month, list prices of us-east-1, with the templates' defaults.
-IDLE = 4.30
+IDLE = 4.40
 # What is added by parameters of fleet.yaml.
 ADDS = (("Network", "private", 73.00), ("SplitterTasksMin", "1", 12.66), ("AggregatorTasksMin", "1", 13.83))
 
