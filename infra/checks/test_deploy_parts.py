@@ -206,7 +206,7 @@ class Costs(unittest.TestCase):
             ({}, "about 4.40 US dollars a month, at"),
             ({"Network": "private"}, "about 77.40 US dollars a month (4.40, and 73.00 for Network=private)"),
             ({"Network": "existing"}, "about 4.40 US dollars a month, your own network aside"),
-            ({"SplitterTasksMin": "1", "AggregatorTasksMin": "1"}, "about 30.79 US dollars a month"),
+            ({"SplitterTasksMin": "1", "AggregatorTasksMin": "1"}, "about 30.89 US dollars a month"),
         ):
             self.assertIn(words, costs.idle(lambda key, told=told: told.get(key, "")))
 
