@@ -216,7 +216,10 @@ fn a_run_and_a_look_at_it_are_drawn_in_place_on_a_terminal() {
     );
     let shown = run.wait_for(&[&format!(" of {ROWS} rows"), " coded, ", "US dollars"]);
     assert_eq!(shown.matches(" coded, ").count(), 1, "{shown}");
-    let watcher = Pane::start(&place, (80, 24), &["status", "in-annexa", "--watch"]);
+    // Behind a line of another: tmux keeps what is erased from the very first line on.
+    let shell = ["sh", "-c", "echo begins; exec \"$0\" \"$@\""];
+    let args = ["status", "in-annexa", "--watch"];
+    let watcher = Pane::start_with(&place, (80, 24), &shell, &args);
     let first = watcher.wait_for(&["RUNNING", "calls    ", "at work  1 process"]);
     let done = |screen: &str| {
         let line = screen

@@ -49,7 +49,18 @@ impl<'p> Pane<'p> {
         let session = ["new-session", "-d", "-x", &width, "-y", &height];
         let path = format!("PATH={}", std::env::var("PATH").unwrap_or_default());
         let environment = ["env", "-i", "TERM=screen", "USER=eva", &home, &path];
-        pane.tmux(&[&session[..], &environment, before, &[&program], args].concat());
+        // A shell notes how the program ended: tmux 3.3a forgets it now and then.
+        let noting = format!("\"$@\"; echo $? > {}", code_of(&pane.socket));
+        let shell = ["sh", "-c", &noting, "sh", "env"];
+        let started = [
+            &session[..],
+            &environment,
+            &shell,
+            before,
+            &[&program],
+            args,
+        ];
+        pane.tmux(&started.concat());
         pane
     }
 
@@ -104,7 +115,7 @@ impl<'p> Pane<'p> {
 
     /// The program's process.
     pub(crate) fn process(&self) -> String {
-        self.of_pane("#{pane_pid}")
+        child_of(&self.of_pane("#{pane_pid}"))
     }
 
     fn of_pane(&self, what: &str) -> String {
@@ -113,18 +124,36 @@ impl<'p> Pane<'p> {
             .to_string()
     }
 
-    /// Waits for the program's end; its exit code, empty if a signal ended it, and what it left on the screen.
+    /// Waits for the program's end; its exit code (of a signal 128 and its number), and what it left on the screen.
     pub(crate) fn end(self) -> (String, String) {
         for _ in 0..LOOKS {
             if self.of_pane("#{pane_dead}") == "1" {
                 // tmux has moved it up by the line that says so.
                 let left = self.tmux(&["capture-pane", "-p", "-S", "-"]);
-                return (self.of_pane("#{pane_dead_status}"), left);
+                let code = self.place.read(&code_of(&self.socket));
+                return (code.trim().to_string(), left);
             }
             pause(Duration::from_millis(10));
         }
         panic!("hangs: the program does not end:\n{}", self.screen());
     }
+}
+
+/// The file that says how the program behind a socket ended.
+fn code_of(socket: &str) -> String {
+    format!("{socket}.code")
+}
+
+/// The one child of a process.
+pub(crate) fn child_of(process: &str) -> String {
+    let found = Command::new("pgrep").args(["-P", process]).output();
+    let found = String::from_utf8(found.unwrap().stdout).unwrap();
+    let child = found.trim().to_string();
+    assert!(
+        child.parse::<u32>().is_ok(),
+        "children of {process}: '{child}'"
+    );
+    child
 }
 
 impl Drop for Pane<'_> {

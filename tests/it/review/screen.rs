@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::pane::Pane;
+use super::pane::{Pane, child_of};
 use crate::cli::harness::{Place, Results, sample};
 
 const SMALL: (u16, u16) = (80, 24);
@@ -153,7 +153,7 @@ fn a_kill_in_the_middle_loses_no_decision() {
             .status()
             .unwrap();
         assert!(killed.success());
-        assert_eq!(pane.end().0, "");
+        assert_eq!(pane.end().0, "137");
     }
     let listed = place.annexa(&["review", "in-annexa", "--list", "--json"]);
     let marked = listed
@@ -277,11 +277,7 @@ fn s21_a_signal_keeps_the_note_and_gives_the_terminal_back() {
     pane.types("nkept");
     pane.press(&["Enter"]);
     pane.wait_for(&["noted"]);
-    let own = Command::new("pgrep")
-        .args(["-P", &pane.process()])
-        .output()
-        .unwrap();
-    let own = String::from_utf8(own.stdout).unwrap().trim().to_string();
+    let own = child_of(&pane.process());
     assert!(
         Command::new("kill")
             .args(["-TERM", &own])
