@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::core::identity::hex;
 use crate::core::ids::JobId;
 use crate::core::spec::JobSpec;
-use crate::report::manifest::Manifest;
+use crate::report::manifest::{Manifest, ManifestEntry};
 use crate::report::summary::Summary;
 use crate::results::ResultColumns;
 
@@ -88,15 +88,7 @@ impl Outputs {
     /// As [`Outputs::open`], or they are not what the job wrote.
     pub fn open_unchanged(path: &Path) -> anyhow::Result<Outputs> {
         let outputs = Outputs::open(path)?;
-        let results = &outputs.results;
-        let name = results.file_name().unwrap_or_default().to_string_lossy();
-        let manifest = outputs.manifest()?;
-        let Some(written) = manifest.outputs.iter().find(|entry| entry.name == name) else {
-            bail!(
-                "{} is none of the files that manifest.json names",
-                results.display()
-            );
-        };
+        let (results, written) = (&outputs.results, outputs.written()?);
         let mut file = File::open(results)?;
         let mut hasher = Sha256::new();
         // The length tells most changes without reading.
@@ -113,6 +105,25 @@ impl Outputs {
             );
         }
         Ok(outputs)
+    }
+
+    /// What the manifest says of the results file.
+    ///
+    /// # Errors
+    /// There is no manifest, or it does not name the file.
+    pub fn written(&self) -> anyhow::Result<ManifestEntry> {
+        let name = self
+            .results
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let mut outputs = self.manifest()?.outputs.into_iter();
+        outputs.find(|entry| entry.name == name).with_context(|| {
+            format!(
+                "{} is none of the files that manifest.json names: take the folder as the job wrote it",
+                self.results.display()
+            )
+        })
     }
 
     /// The folder.

@@ -28,37 +28,16 @@ impl Pin {
     /// The results of this folder, by its manifest.
     ///
     /// # Errors
-    /// There is no manifest, it does not name the results, or their length is another: says what to do.
+    /// There is no manifest, or it does not name the results: says what to do.
     pub fn of(outputs: &Outputs) -> anyhow::Result<Pin> {
-        let path = outputs.results();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let manifest = outputs
-            .manifest()
+        let written = outputs
+            .written()
             .context("decisions are kept for the results that the manifest names")?;
-        let entry = manifest.outputs.iter().find(|entry| entry.name == name);
-        let Some(entry) = entry else {
-            bail!(
-                "manifest.json of {} does not name {name}: take the folder as the job wrote it",
-                outputs.folder().display()
-            );
-        };
-        let bytes = path
-            .metadata()
-            .with_context(|| format!("cannot read {}", path.display()))?
-            .len();
-        if bytes != entry.bytes {
-            bail!(
-                "{} has {bytes} bytes and manifest.json says {}: it was changed or cut; annexa verify says more, take the file as \
-                 the job wrote it",
-                path.display(),
-                entry.bytes
-            );
-        }
         Ok(Pin {
             schema_version: 1,
             job_id: outputs.owner().job_id.to_string(),
-            results: name.into_owned(),
-            results_sha256: entry.sha256.clone(),
+            results: written.name,
+            results_sha256: written.sha256,
         })
     }
 

@@ -197,7 +197,7 @@ pub(super) fn read_reviewed(
         _ => ".".into(),
     };
     if folder(results).join(OWNER).is_file() {
-        let outputs = Outputs::open(results)?;
+        let outputs = Outputs::open_unchanged(results)?;
         let beside = folder(reviewed);
         if beside.join(PIN).is_file() {
             Pin::of(&outputs)?.check(&beside)?;

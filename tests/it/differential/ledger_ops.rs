@@ -368,7 +368,6 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::BudgetSettle(claim(), NanoUsd(1), NanoUsd(1)),
         Op::LaneReserve("lane".into(), "w".into(), lane_ask(1, Some(60.0))),
         Op::LaneReport("lane".into(), "w".into(), LaneReport::default()),
-        Op::Lane("lane".into()),
         Op::PrefixWarm("prefix".into(), "w".into(), 1),
         Op::PrefixUsed("prefix".into(), PrefixUse::Uncached),
         Op::SetCursor(claim(), None),
@@ -386,6 +385,7 @@ pub fn one_of_each(job: &JobId) -> Vec<Op> {
         Op::MoveNotice(Box::new(due(&job(), 0, 1)), None),
         Op::GiveUpChunk(key, "no".into()),
         Op::NewGeneration(job(), 0, BTreeSet::new()),
+        Op::Lane("lane".into()),
     ]
 }
 

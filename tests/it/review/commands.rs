@@ -93,5 +93,8 @@ fn a_folder_whose_results_are_not_those_of_its_manifest_is_refused() {
     let cut = place.read("in-annexa/results.csv");
     place.write("in-annexa/results.csv", cut.trim_end());
     let listed = place.annexa(&["review", "in-annexa", "--list"]);
-    listed.refused(64, &["results.csv has", "manifest.json says"]);
+    listed.refused(
+        64,
+        &["results.csv is not what its job wrote", "annexa verify"],
+    );
 }
