@@ -92,12 +92,21 @@ fn files_that_do_not_belong_together_are_refused_with_what_to_do() {
     );
     let terms = place.annexa(&["report", "in-annexa", "--terms", "terms.csv"]);
     terms.refused(64, &["other terms", "--terms"]);
-    let results = place.read("in-annexa/results.csv");
-    let fewer = results.lines().take(3).collect::<Vec<_>>().join("\n") + "\n";
-    place.write("in-annexa/results.csv", fewer);
+    let summary = place.read("in-annexa/summary.json");
+    let other = summary.replacen("\"coded\": 10", "\"coded\": 9", 1);
+    assert_ne!(other, summary);
+    place.write("in-annexa/summary.json", other);
     place
         .annexa(&["report", "in-annexa"])
         .refused(64, &["results.csv", "summary.json counts"]);
+    place.write("in-annexa/summary.json", summary);
+    let results = place.read("in-annexa/results.csv");
+    let fewer = results.lines().take(3).collect::<Vec<_>>().join("\n") + "\n";
+    place.write("in-annexa/results.csv", fewer);
+    place.annexa(&["report", "in-annexa"]).refused(
+        64,
+        &["results.csv is not what its job wrote", "annexa verify"],
+    );
     place
         .annexa(&["report", "nowhere"])
         .refused(64, &["nowhere"]);

@@ -262,6 +262,7 @@ const ALL: &[Tampering] = &[
         // As an export of tampered results has it.
         let results = place.read("in-annexa/results.csv");
         set_cell(place, 2, 0, "product_problem_confidence", "0.9999");
+        fix_manifest(place);
         fs::remove_file(place.path("in-annexa/results.parquet")).unwrap();
         let ran = place.annexa(&["export", "in-annexa", "--format", "parquet"]);
         assert_eq!(ran.code, 0, "{}", ran.err);
