@@ -123,7 +123,8 @@ impl Errands<'_> {
     /// A spec whose input and terms lie in buckets of their own, and for each queue a message that nobody can read.
     fn send_messages(&self) {
         let far = json!({"input_bucket": self.inputs, "input_key": "archive.csv", "output_prefix": "far/",
-            "imdrf_bucket": self.terms, "imdrf_key": "terms.csv", "problem_type": "product"});
+            "imdrf_bucket": self.terms, "imdrf_key": "terms.csv", "problem_type": "product",
+            "formats": ["parquet", "jsonl", "spreadsheet"]});
         self.fleet.send("ANNEXA_INBOX_QUEUE_URL", &far.to_string());
         for queue in [
             "ANNEXA_INBOX_QUEUE_URL",
